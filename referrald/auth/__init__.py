@@ -1,0 +1,1 @@
+"""Who is it: credential checkers, password schemes, SASL."""

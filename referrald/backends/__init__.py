@@ -1,0 +1,1 @@
+"""Where users live: one module for each kind of source."""

@@ -1,0 +1,1 @@
+"""referralctl, a module for each verb."""

@@ -1,0 +1,116 @@
+"""The errors of the project: one tree, each with a response code and a text for the client.
+
+Every error has two faces. ``public`` and ``code`` go to the client; the exception's own message is
+the private reason and goes to the log only. ``temporary`` says whether trying again may help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from twisted.cred.error import UnauthorizedLogin
+
+
+class ReferraldError(Exception):
+    """Base of all errors that the project raises on purpose."""
+
+    code: ClassVar[str | None] = "SERVERBUG"
+    public: str = "Internal error, please try again later."
+    temporary: ClassVar[bool] = False
+
+    def __init__(self, reason: str = "", *, public: str | None = None) -> None:
+        super().__init__(reason or public or self.public)
+        if public is not None:
+            self.public = public
+
+
+class Unavailable(ReferraldError):
+    """Something that the answer depends on is down, slow or gave nonsense (RFC 5530)."""
+
+    code = "UNAVAILABLE"
+    public = "Temporarily unavailable, please try again later."
+    temporary = True
+
+
+class BackendTimeout(Unavailable):
+    """A backend did not answer within its deadline."""
+
+
+class AuthenticationFailed(ReferraldError):
+    """The credentials are not good, for whatever reason: the client never learns which."""
+
+    code = "AUTHENTICATIONFAILED"
+    public = "Authentication failed."
+
+
+class AuthorizationFailed(ReferraldError):
+    """The credentials are good, but may not act as the user asked for (RFC 4616, RFC 5530)."""
+
+    code = "AUTHORIZATIONFAILED"
+    public = "Not allowed to act as that user."
+
+
+class PrivacyRequired(ReferraldError):
+    """Credentials are not taken in the clear (RFC 5530)."""
+
+    code = "PRIVACYREQUIRED"
+    public = "Use TLS before logging in."
+
+
+class NotPossible(ReferraldError):
+    """The account or mailbox cannot do what was asked (RFC 5530)."""
+
+    code = "CANNOT"
+    public = "Not possible here."
+
+
+class UrlError(ReferraldError, ValueError):
+    """An IMAP URL is wrong at a known place (RFC 5092).
+
+    ``offset`` counts characters from the start of the text that was parsed.
+    """
+
+    code = None
+    public = "Not a valid IMAP URL."
+
+    def __init__(self, reason: str, *, text: str = "", offset: int = 0) -> None:
+        super().__init__(f"{reason} (at offset {offset})")
+        self.reason = reason
+        self.text = text
+        self.offset = offset
+
+
+class WireError(ReferraldError, ValueError):
+    """The client sent something that is not IMAP; answered with a tagged ``BAD``.
+
+    ``public`` says what is wrong, never what the argument contained.
+    """
+
+    code = None
+
+    def __init__(self, public: str) -> None:
+        super().__init__(public, public=public)
+
+
+class LoginReferral(ReferraldError, UnauthorizedLogin):
+    """The user's home is elsewhere (RFC 2221 section 4.1).
+
+    It is also an `UnauthorizedLogin`, so that a stock ``IMAP4Server`` that meets it answers a plain
+    ``NO``.
+    """
+
+    code = "REFERRAL"
+    public = "Your mailbox is on another server."
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        super().__init__("login referral")
+        self.urls = tuple(urls)
+
+
+class ConfigurationError(ReferraldError):
+    """A configuration cannot be used; ``problems`` lists everything that is wrong with it."""
+
+    def __init__(self, problems: Sequence[object]) -> None:
+        super().__init__("; ".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)

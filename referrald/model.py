@@ -1,0 +1,223 @@
+"""The values that travel through the house. All are frozen; none does any work of its own."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import attrs
+
+IMAP_PORT = 143
+IMAPS_PORT = 993
+
+
+class Security(enum.Enum):
+    """How a server is reached: in the clear, with STARTTLS, or with TLS from the first byte."""
+
+    CLEAR = "none"
+    STARTTLS = "starttls"
+    TLS = "tls"
+
+
+@attrs.frozen(kw_only=True)
+class Server:
+    """An IMAP server: a host name (or IPv4 address), a port, and how it is secured."""
+
+    host: str
+    port: int = IMAP_PORT
+    security: Security = Security.STARTTLS
+
+    def __str__(self) -> str:
+        return self.host if self.port == IMAP_PORT else f"{self.host}:{self.port}"
+
+
+@attrs.frozen(kw_only=True)
+class Home:
+    """Where a user's mail lives, as a backend says it.
+
+    servers: the home servers in order of preference; empty means *here*.
+    user: the name to use there; ``None`` means the same name.
+    auth: the SASL mechanism that a referral prescribes, ``*`` for any (RFC 5092 section 3.2).
+    public_here: public mailboxes can be read here, so a login succeeds with ``OK [REFERRAL]``.
+    closed: the login is refused with this text, whatever else stands here.
+    ttl: seconds that this answer may be cached; ``None`` means as configured, 0 means never.
+    source: the name of the backend that said so; filled in by the directory.
+    """
+
+    servers: tuple[Server, ...] = ()
+    user: str | None = None
+    auth: str = "*"
+    public_here: bool = False
+    closed: str | None = None
+    ttl: float | None = None
+    source: str = ""
+
+    @property
+    def here(self) -> bool:
+        """True when this server itself is the home."""
+        return not self.servers
+
+
+@attrs.frozen(kw_only=True)
+class Login:
+    """Someone who has proved who they are, and how they came.
+
+    user: the user to act as (the authorization identity).
+    secure: the connection is protected by TLS.
+    mechanism: ``LOGIN`` or the SASL mechanism.
+    """
+
+    user: str
+    peer: str = ""
+    secure: bool = False
+    mechanism: str = "LOGIN"
+    listener: str = ""
+    session: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Serve:
+    """Serve the user here."""
+
+    outcome: Literal["serve"] = "serve"
+    source: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Refer:
+    """Send the client to another server.
+
+    url: the one URL to send (RFC 2221; a login referral has exactly one).
+    authenticated: ``OK [REFERRAL]`` rather than ``NO [REFERRAL]``: public mailboxes are here.
+    memo: rendered bytes that the session keeps with the decision; not part of the value.
+    """
+
+    url: str
+    server: Server
+    authenticated: bool = False
+    outcome: Literal["refer"] = "refer"
+    source: str = ""
+    memo: dict[str, bytes] = attrs.field(factory=dict, eq=False, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Refuse:
+    """Answer ``NO`` with an RFC 5530 code; ``cause`` is for the log only."""
+
+    code: str | None
+    text: str
+    cause: str = ""
+    outcome: Literal["refuse"] = "refuse"
+    source: str = ""
+
+
+Decision = Serve | Refer | Refuse
+
+
+@attrs.frozen(kw_only=True)
+class ScramKeys:
+    """What a server keeps for SCRAM-SHA-256 instead of the password (RFC 5802 section 3)."""
+
+    iterations: int
+    salt: bytes = attrs.field(repr=False)
+    stored_key: bytes = attrs.field(repr=False)
+    server_key: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class StoredPassword:
+    """A password as a user file keeps it: Dovecot's scheme name and the encoded hash."""
+
+    scheme: str
+    encoded: bytes = attrs.field(repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """What a peer may use, above all before it has authenticated. Times in seconds, sizes in bytes.
+
+    Zero means no limit for ``connections`` and ``connections_per_address`` only.
+    """
+
+    connections: int = 10_000
+    connections_per_address: int = 100
+    auth_time: float = 60.0
+    idle_time: float = 1800.0
+    login_failures: int = 3
+    failure_delay: float = 2.0
+    bad_commands: int = 10
+    line: int = 8_192
+    literal: int = 4_096
+    line_authenticated: int = 65_536
+    literal_authenticated: int = 64 * 1024 * 1024
+    queue: int = 65_536
+    write_stall: float = 60.0
+
+
+@attrs.frozen(kw_only=True)
+class LoginEvent:
+    """One finished login attempt, for the log and the counters. Never holds a credential.
+
+    result: ``served``, ``referred``, ``refused`` or ``failed``.
+    seconds: from the command's arrival to the answer.
+    """
+
+    session: str
+    peer: str
+    user: str
+    mechanism: str
+    secure: bool
+    listener: str
+    result: str
+    target: str = ""
+    source: str = ""
+    cause: str = ""
+    seconds: float = 0.0
+
+
+OptionKind = Literal[
+    "string", "strings", "integer", "number", "boolean", "duration", "size", "path", "choice",
+    "secret",
+]  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class Option:
+    """One configuration key: what the loader checks and what the reference prints.
+
+    kind: ``duration`` is seconds (``30``, ``"30s"``, ``"5m"``, ``"1h"``, ``"1d"``), ``size`` is
+    bytes (``4096``, ``"4k"``, ``"64M"``); ``path`` is taken relative to the configuration file.
+    choices: the values allowed for kind ``choice``.
+    minimum: the least value allowed, for numbers, durations and sizes.
+    """
+
+    name: str
+    kind: OptionKind
+    help: str
+    default: Any = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Problem:
+    """Something wrong with a configuration or a data file, in the operator's words.
+
+    where: the file, with ``:line`` where known. key: the key or field. wrong: what is the matter.
+    right: what would be right.
+    """
+
+    where: str
+    key: str
+    wrong: str
+    right: str = ""
+
+    def __str__(self) -> str:
+        hint = f"; {self.right}" if self.right else ""
+        return f"{self.where}: {self.key}: {self.wrong}{hint}"
+
+
+Options = Mapping[str, Any]

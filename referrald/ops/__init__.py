@@ -1,0 +1,1 @@
+"""Listeners, TLS, transports, limits, timers, logs."""

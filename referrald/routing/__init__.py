@@ -1,0 +1,1 @@
+"""Where does a user live, and what is done about it."""

@@ -1,0 +1,1 @@
+"""One IMAP connection: state, command table, handlers."""
