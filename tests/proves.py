@@ -1,0 +1,18 @@
+"""Mark a test with the ids of the requirements that it proves; the docs' coverage table is made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Marked = TypeVar("Marked", bound=Callable[..., Any] | type)
+
+
+def proves(*ids: str) -> Callable[[Marked], Marked]:
+    """Record ``ids`` (``L3``, ``U7``, ``base:LITERAL+``) on a test method or a whole test case."""
+
+    def mark(target: Marked) -> Marked:
+        target.proves = (*ids, *getattr(target, "proves", ()))  # type: ignore[union-attr]
+        return target
+
+    return mark
