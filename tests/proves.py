@@ -1,4 +1,4 @@
-"""Mark a test with the ids of the requirements that it proves; the docs' coverage table is made from these."""
+"""Mark a test with the requirements that it proves; the docs make their coverage table of these."""
 
 from __future__ import annotations
 
