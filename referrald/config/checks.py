@@ -1,0 +1,165 @@
+"""What one key alone cannot show: sections against each other and against the world."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Iterable, Sized
+
+from referrald.config.endpoints import endpoint_fault, endpoint_secures
+from referrald.config.report import Place, Report
+from referrald.config.settings import ListenerSettings, ServerSettings
+from referrald.config.values import Wrong
+from referrald.model import IMAP_PORT, Server
+
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
+_HOST_AND_PORT = re.compile(r"([^:/@;\[\]]+)(?::(\d{1,5}))?", re.ASCII)
+_AUTHORITY = re.compile(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]+)", re.IGNORECASE)
+
+Addresses = frozenset[tuple[str, int]]
+
+
+def is_host(text: str) -> bool:
+    """Tell whether ``text`` is a host name or an IPv4 address."""
+    return len(text) <= 253 and _HOST.fullmatch(text) is not None
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether ``host`` is this machine's own loopback, by its name alone."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def leads_home(server: Server, own: Addresses) -> bool:
+    """Tell whether ``server`` is one of our own addresses."""
+    return (server.host.lower().rstrip("."), server.port) in own
+
+
+def check_server(place: Place, settings: ServerSettings) -> None:
+    """Note names that are none."""
+    for key, names in (("name", (settings.name,)), ("own_names", settings.own_names)):
+        for name in filter(None, names):
+            if not is_host(name) and not _is_address(name):
+                place.wrong(key, f'"{name}" is not a host name', 'such as "imap.example.org"')
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_distinct(values: Iterable[tuple[Place, str, str | None]]) -> None:
+    """Note every (place, key, value) whose value an earlier place has; None never counts."""
+    seen: dict[str, Place] = {}
+    for place, key, value in values:
+        if value is None:
+            continue
+        first = seen.setdefault(value, place)
+        if first is not place:
+            place.wrong(
+                key,
+                f'"{value}" is taken by {first.section.heading} #{first.number}',
+                "choose another",
+            )
+
+
+def check_any(report: Report, tables: Sized, heading: str) -> None:
+    """Note when there is not one entry in an array that needs one."""
+    if not tables:
+        report.add(heading, "there is none", f"at least one {heading} section is needed")
+
+
+def check_listener(place: Place, settings: ListenerSettings, has_tls: bool) -> None:
+    """Note a way in that cannot be opened, or through which nobody could come."""
+    fault = endpoint_fault(settings.endpoint)
+    if fault:
+        place.wrong("endpoint", f'"{settings.endpoint}": {fault}', 'such as "tcp:143"')
+    if settings.secured_by_endpoint and settings.tls != "none":
+        place.wrong(
+            "tls",
+            f'"{settings.tls}" on an endpoint that does TLS by itself',
+            "leave tls out, or use a tcp: endpoint",
+        )
+    elif settings.tls != "none" and not has_tls:
+        place.wrong("tls", f'"{settings.tls}" needs a certificate', "add a [tls] section")
+    if _is_shut(settings):
+        place.wrong(
+            "tls",
+            '"none" without allow_cleartext: nobody could log in here',
+            'tls = "starttls" or "implicit", or allow_cleartext = true on a network you trust',
+        )
+
+
+def _is_shut(settings: ListenerSettings) -> bool:
+    open_ = settings.allow_cleartext or settings.secured_by_endpoint or settings.drain
+    return settings.tls == "none" and not open_
+
+
+def default_tls(endpoint: str) -> str:
+    """Choose what a listener does when it does not say."""
+    return "none" if endpoint_secures(endpoint) else "starttls"
+
+
+def drain_url(text: str) -> str:
+    """Turn ``drain`` into the URL that is sent (RFC 2221 section 4.2); raises `Wrong`."""
+    # Here, because most configurations drain nothing.
+    from referrald import imapurl
+    from referrald.errors import UrlError
+
+    right = 'such as "imap://;AUTH=*@imap2.example.org/" or "imap2.example.org"'
+    try:
+        if "://" not in text:
+            match = _HOST_AND_PORT.fullmatch(text)
+            if match is None or not is_host(match[1]):
+                raise Wrong(f'"{text}" is neither a URL nor a host', right)
+            port = int(match[2]) if match[2] else None
+            return str(imapurl.ImapUrl(host=match[1], port=port, auth="*"))
+        url = imapurl.parse(text)
+    except UrlError as error:
+        raise Wrong(f'"{text}": {error}', right) from error
+    if url.kind != "server":
+        raise Wrong(f'"{text}" names more than a server', right)
+    if ":" in url.host:
+        raise Wrong(f'"{text}" has an IPv6 address, which no referral can carry', right)
+    if url.auth is None:
+        raise Wrong(f'"{text}" has no ;AUTH=, so that clients would log in as anonymous', right)
+    return str(url)
+
+
+def drain_server(url: str) -> Server:
+    """Give the server that a checked drain URL leads to."""
+    from referrald import imapurl
+
+    parts = imapurl.parse(url)
+    return Server(host=parts.host, port=parts.port or IMAP_PORT)
+
+
+def check_drain(place: Place, settings: ListenerSettings, own: Addresses) -> None:
+    """Note a listener that would send everyone back to this server."""
+    if settings.drain and leads_home(drain_server(settings.drain), own):
+        place.wrong("drain", f'"{settings.drain}" leads back to this server', "name another server")
+
+
+def check_introspection(place: Place, url: str) -> None:
+    """Note a URL over which tokens would travel in the clear."""
+    match = _AUTHORITY.match(url)
+    if match is None:
+        place.wrong("url", f'"{url}" is not a web address', "https://…")
+    elif url[:6].lower() != "https:" and not is_loopback(match[1]):
+        place.wrong("url", "tokens would travel in the clear", "https://…")
+
+
+def check_log_file(place: Place, path: str) -> None:
+    """Note a log file whose directory is not there."""
+    directory = os.path.dirname(path)
+    if directory and not os.path.isdir(directory):
+        place.wrong("logins", f"there is no directory {directory}", "make it first")

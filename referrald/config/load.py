@@ -1,0 +1,213 @@
+"""Load a configuration: everything that is wrong with it, or the finished `Config`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import attrs
+
+from referrald.config import checks
+from referrald.config.certificates import check_files, utc_now
+from referrald.config.document import Table, read_file, read_sections
+from referrald.config.parts import (
+    check_checkers,
+    check_extensions,
+    check_targets,
+    read_backend,
+)
+from referrald.config.report import Report
+from referrald.config.settings import (
+    AuthSection,
+    BackendSettings,
+    Config,
+    DirectorySection,
+    IntrospectionSettings,
+    ListenerSettings,
+    LogSection,
+    ReferralSection,
+    ServerSettings,
+    ServeSection,
+    TlsSettings,
+    own_addresses,
+)
+from referrald.config.values import Wrong, did_you_mean
+from referrald.interfaces import IBearerToken
+from referrald.model import Limits, Problem
+
+Tables = dict[str, list[Table]]
+
+
+@attrs.frozen(kw_only=True)
+class Loaded:
+    """What came of loading: ``config`` is None when there is any problem."""
+
+    config: Config | None
+    problems: list[Problem]
+
+
+def load(path: str | os.PathLike[str], *, now: datetime | None = None) -> Loaded:
+    """Read and check the configuration file at ``path``; never raises for what is in it.
+
+    ``now`` is the time that certificates are checked against.
+    """
+    file = os.fspath(path)
+    report = Report(file)
+    document = read_file(report, file)
+    if document is None:
+        return Loaded(config=None, problems=report.problems)
+    return load_document(document, file, now=now)
+
+
+def load_document(document: Mapping[str, Any], file: str, *, now: datetime | None = None) -> Loaded:
+    """Check a parsed document as though it had been read from ``file``."""
+    report = Report(file)
+    base = os.path.dirname(os.path.abspath(file))
+    tables = read_sections(report, dict(document), base)
+    config = _assemble(report, tables, base, now or utc_now())
+    if report.problems:
+        return Loaded(config=None, problems=report.problems)
+    return Loaded(config=attrs.evolve(config, path=os.path.abspath(file)), problems=[])
+
+
+def _assemble(report: Report, tables: Tables, base: str, now: datetime) -> Config:
+    """Build the typed configuration and check its parts against each other.
+
+    After a problem the result is for further checks only.
+    """
+    server = _server(tables)
+    listeners = _listeners(report, tables)
+    tls = _tls(tables, now)
+    backends = _backends(report, tables, base)
+    config = Config(
+        server=server,
+        listeners=tuple(listener for _, listener in listeners),
+        backends=tuple(backend for _, backend in backends),
+        tls=tls,
+        directory=DirectorySection(**_one(tables, "directory")),
+        referral=ReferralSection(**_one(tables, "referral")),
+        auth=_auth(tables),
+        serve=ServeSection(**_one(tables, "serve")),
+        limits=Limits(**_one(tables, "limits")),
+        log=LogSection(**_one(tables, "log")),
+        extensions=_one(tables, "extensions")["use"],
+    )
+    own = own_addresses(server, config.listeners)
+    for table, listener in listeners:
+        checks.check_drain(table.place, listener, own)
+    for table, backend in backends:
+        check_targets(table.place, backend, own)
+    _check_auth(tables, config)
+    check_extensions(tables["extensions"][0].place, config.extensions)
+    if config.log.logins not in ("twisted", "-"):
+        checks.check_log_file(tables["log"][0].place, config.log.logins)
+    return config
+
+
+def _one(tables: Tables, name: str) -> dict[str, Any]:
+    """Give the values of a section that is there once."""
+    return tables[name][0].values
+
+
+def _server(tables: Tables) -> ServerSettings:
+    table = tables["server"][0]
+    identity = {}
+    extra = tables["server.id"][0]
+    for key, value in extra.more.items():
+        if isinstance(value, str):
+            identity[key] = value
+        else:
+            extra.place.wrong(key, "is not text", "put it in quotes")
+    settings = ServerSettings(**{"name": ""} | table.values, id=identity)
+    checks.check_server(table.place, settings)
+    return settings
+
+
+def _listeners(report: Report, tables: Tables) -> list[tuple[Table, ListenerSettings]]:
+    """Build every listener that has an endpoint."""
+    checks.check_any(report, tables["listener"], "[[listener]]")
+    for key in ("name", "endpoint"):
+        checks.check_distinct(
+            (table.place, key, table.values.get(key)) for table in tables["listener"]
+        )
+    found = []
+    for table in tables["listener"]:
+        if "endpoint" in table.values:
+            settings = _listener(table)
+            checks.check_listener(table.place, settings, bool(tables["tls"]))
+            found.append((table, settings))
+    return found
+
+
+def _listener(table: Table) -> ListenerSettings:
+    values = dict(table.values)
+    values["name"] = values["name"] or values["endpoint"]
+    values["tls"] = values["tls"] or checks.default_tls(values["endpoint"])
+    if values["drain"]:
+        try:
+            values["drain"] = checks.drain_url(values["drain"])
+        except Wrong as error:
+            table.place.wrong("drain", error.wrong, error.right)
+            values["drain"] = ""
+    return ListenerSettings(**values)
+
+
+def _tls(tables: Tables, now: datetime) -> TlsSettings | None:
+    for table in tables["tls"]:
+        if "certificate" in table.values:
+            values = table.values | {"key": table.values["key"] or table.values["certificate"]}
+            settings = TlsSettings(**values)
+            check_files(table.place, settings, now)
+            return settings
+    return None
+
+
+def _backends(report: Report, tables: Tables, base: str) -> list[tuple[Table, BackendSettings]]:
+    checks.check_any(report, tables["backend"], "[[backend]]")
+    found = []
+    for table in tables["backend"]:
+        backend = read_backend(table, base)
+        if backend is not None:
+            found.append((table, backend))
+    checks.check_distinct(
+        (table.place, "name", table.values["name"] or table.values.get("type"))
+        for table in tables["backend"]
+    )
+    return found
+
+
+def _auth(tables: Tables) -> AuthSection:
+    introspection = None
+    for table in tables["auth.introspection"]:
+        if "url" in table.values:
+            introspection = IntrospectionSettings(**table.values)
+            checks.check_introspection(table.place, introspection.url)
+    return AuthSection(**_one(tables, "auth"), introspection=introspection)
+
+
+def _check_auth(tables: Tables, config: Config) -> None:
+    """Check that those who may log in are known, and that somebody may."""
+    place, auth = tables["auth"][0].place, config.auth
+    names = [table.values["name"] or table.values.get("type", "") for table in tables["backend"]]
+    for name in auth.backends or ():
+        if name not in names:
+            place.wrong("backends", f'there is no backend "{name}"', did_you_mean(name, names))
+    kinds = check_checkers(place, auth.checkers)
+    tokens = auth.introspection is not None or IBearerToken in kinds
+    certificates = config.tls is not None and bool(config.tls.client_ca)
+    for mechanism in auth.mechanisms:
+        if mechanism in ("OAUTHBEARER", "XOAUTH2") and not tokens:
+            place.wrong(
+                "mechanisms", f'"{mechanism}" has nobody to ask', "add [auth.introspection]"
+            )
+        if mechanism == "EXTERNAL" and not certificates:
+            place.wrong("mechanisms", '"EXTERNAL" needs client certificates', "set tls.client_ca")
+    draining = all(listener.drain for listener in config.listeners)
+    if auth.backends == () and not (auth.checkers or tokens or certificates or draining):
+        place.wrong(
+            "backends",
+            "is empty, and there is no checker: nobody could log in",
+            "leave it out to use every backend that keeps passwords",
+        )

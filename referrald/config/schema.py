@@ -1,0 +1,469 @@
+"""The schema of the configuration file, as data: the loader and the reference read the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from referrald.model import Limits, Option, OptionKind
+
+MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "EXTERNAL")
+
+
+@attrs.frozen(kw_only=True)
+class Section:
+    """A table of the file.
+
+    many: an array of tables, ``[[name]]``. optional: may be left out though it has required keys.
+    open: takes any further key (what a backend's type says, or free text). title names an array's
+    entry in messages.
+    """
+
+    name: str
+    help: str
+    options: tuple[Option, ...]
+    many: bool = False
+    optional: bool = False
+    open: bool = False
+    title: str = "name"
+
+    @property
+    def heading(self) -> str:
+        """The table's header as it stands in the file."""
+        return f"[[{self.name}]]" if self.many else f"[{self.name}]"
+
+
+SERVER = Section(
+    name="server",
+    help="Who this server is.",
+    options=(
+        Option(
+            name="name",
+            kind="string",
+            required=True,
+            help="The host name that clients connect to. It is shown in the greeting, and no user "
+            "may have it as a home: that would be a loop.",
+        ),
+        Option(
+            name="own_names",
+            kind="strings",
+            default=(),
+            help="Further names and addresses of this server, old ones too.",
+        ),
+        Option(
+            name="greeting",
+            kind="string",
+            default="Ready.",
+            help="The text of the greeting, after the capabilities.",
+        ),
+    ),
+)
+
+SERVER_ID = Section(
+    name="server.id",
+    help="What the ID command answers (RFC 2971): any keys, with text as values.",
+    options=(),
+    open=True,
+)
+
+LISTENER = Section(
+    name="listener",
+    help="A way in. At least one is needed.",
+    many=True,
+    options=(
+        Option(
+            name="name",
+            kind="string",
+            help="A name for logs and counters; the endpoint string when left out.",
+        ),
+        Option(
+            name="endpoint",
+            kind="string",
+            required=True,
+            help="A Twisted endpoint string: `tcp:143`, `tcp:143:interface=192.0.2.1`, "
+            "`tcp6:143`, `unix:/run/referrald/imap.sock`, `systemd:domain=INET:name=imap`, "
+            "`ssl:…` or `tls:…` with certificates of their own.",
+        ),
+        Option(
+            name="tls",
+            kind="choice",
+            choices=("none", "starttls", "implicit"),
+            help="`starttls`: in the clear until the client asks; `implicit`: TLS from the first "
+            "byte (port 993); both use the certificate of `[tls]`. `none`: never. When left out it "
+            "is `starttls`, and `none` for an endpoint that does TLS by itself (`ssl:`, `tls:`): "
+            "there this key may not be set.",
+        ),
+        Option(
+            name="allow_cleartext",
+            kind="boolean",
+            default=False,
+            help="Take passwords without TLS. For loopback and trusted networks only.",
+        ),
+        Option(
+            name="drain",
+            kind="string",
+            default="",
+            help="Take no logins: greet everyone with `BYE` and a referral to this server. An IMAP "
+            "URL with `;AUTH=`, or a host with or without a port.",
+        ),
+    ),
+)
+
+TLS = Section(
+    name="tls",
+    help="The certificate of this server. Needed by listeners with `starttls` or `implicit`.",
+    optional=True,
+    options=(
+        Option(
+            name="certificate",
+            kind="path",
+            required=True,
+            help="The certificate and the chain behind it, PEM.",
+        ),
+        Option(
+            name="key",
+            kind="path",
+            help="The private key, PEM, without a passphrase; in the certificate's file when left "
+            "out.",
+        ),
+        Option(
+            name="client_ca",
+            kind="path",
+            default="",
+            help="The authorities whose client certificates may log in (SASL EXTERNAL), PEM. "
+            "Without it no certificate is asked for.",
+        ),
+        Option(
+            name="client_user",
+            kind="choice",
+            choices=("CN", "email", "UID"),
+            default="CN",
+            help="Which field of a client's certificate holds the user name.",
+        ),
+        Option(
+            name="minimum",
+            kind="choice",
+            choices=("1.2", "1.3"),
+            default="1.2",
+            help="The oldest version of TLS that is spoken.",
+        ),
+    ),
+)
+
+BACKEND = Section(
+    name="backend",
+    help="A source that says where users live; asked in the order of the file. Further keys are "
+    "those of its type.",
+    many=True,
+    open=True,
+    options=(
+        Option(
+            name="name",
+            kind="string",
+            help="A name for logs and for `auth.backends`; the type when left out.",
+        ),
+        Option(
+            name="type",
+            kind="string",
+            required=True,
+            help="What kind of source it is: `table`, `passwd-file`, or the name of a plugin.",
+        ),
+    ),
+)
+
+DIRECTORY = Section(
+    name="directory",
+    help="How backends are asked, and how long answers are kept.",
+    options=(
+        Option(
+            name="deadline",
+            kind="duration",
+            default=2.0,
+            minimum=0.01,
+            help="How long a lookup may take in all. After that the answer is "
+            "`NO [UNAVAILABLE]`, or a stale answer.",
+        ),
+        Option(
+            name="cache_found",
+            kind="duration",
+            default=60.0,
+            minimum=0,
+            help="How long a home is kept, unless the backend says otherwise.",
+        ),
+        Option(
+            name="cache_missing",
+            kind="duration",
+            default=10.0,
+            minimum=0,
+            help='How long "no such user" is kept.',
+        ),
+        Option(
+            name="stale",
+            kind="duration",
+            default=3600.0,
+            minimum=0,
+            help="How long past its time a home is still used while the backend is down.",
+        ),
+        Option(
+            name="cache_size",
+            kind="integer",
+            default=100_000,
+            minimum=0,
+            help="How many answers are kept.",
+        ),
+    ),
+)
+
+REFERRAL = Section(
+    name="referral",
+    help="Where clients may be sent.",
+    options=(
+        Option(
+            name="allowed",
+            kind="strings",
+            default=("*",),
+            help="Patterns of host names that clients may be sent to, such as `*.example.org`. "
+            "Any other target is refused.",
+        ),
+        Option(
+            name="allow_clear",
+            kind="strings",
+            default=(),
+            help="Patterns of host names that may be referred to though they have no TLS, even "
+            "for a client that came with TLS.",
+        ),
+        Option(
+            name="text",
+            kind="string",
+            default="Your mailbox is on another server.",
+            help="The text behind the referral; clients without referrals show it to their user.",
+        ),
+        Option(
+            name="storm_count",
+            kind="integer",
+            default=5,
+            minimum=0,
+            help="A client that logs in so many times within `storm_window` after it was referred "
+            "does not follow referrals, and is refused with a plain reason. 0 switches this off.",
+        ),
+        Option(
+            name="storm_window",
+            kind="duration",
+            default=60.0,
+            minimum=1,
+            help="The time in which `storm_count` counts.",
+        ),
+    ),
+)
+
+AUTH = Section(
+    name="auth",
+    help="Who may log in, and how.",
+    options=(
+        Option(
+            name="backends",
+            kind="strings",
+            help="Names of the backends whose passwords count; all that keep passwords when left "
+            "out.",
+        ),
+        Option(
+            name="checkers",
+            kind="strings",
+            default=(),
+            help="Credential checkers of `twisted.cred` as strings, as for `--auth` of every "
+            "Twisted server: `file:/etc/referrald/passwords`. `twistd referrald --help-auth` "
+            "lists them.",
+        ),
+        Option(
+            name="masters",
+            kind="strings",
+            default=(),
+            help="Users who may act as any other user (SASL authorization identity).",
+        ),
+        Option(
+            name="mechanisms",
+            kind="strings",
+            choices=MECHANISMS,
+            default=(),
+            help="The SASL mechanisms to offer. When empty: all that can work with what is "
+            "configured.",
+        ),
+        Option(
+            name="lowercase",
+            kind="boolean",
+            default=False,
+            help="Fold user names to lower case before anything else is done with them.",
+        ),
+        Option(
+            name="default_domain",
+            kind="string",
+            default="",
+            help="Added behind `@` to a user name that has none.",
+        ),
+        Option(
+            name="cache",
+            kind="duration",
+            default=60.0,
+            minimum=0,
+            help="How long a good password is remembered (as a keyed hash), so that clients that "
+            "log in again and again are cheap. 0 switches this off.",
+        ),
+        Option(
+            name="cache_size",
+            kind="integer",
+            default=10_000,
+            minimum=0,
+            help="How many good passwords are remembered.",
+        ),
+        Option(
+            name="workers",
+            kind="integer",
+            default=2,
+            minimum=1,
+            maximum=256,
+            help="Threads that compute password hashes.",
+        ),
+    ),
+)
+
+INTROSPECTION = Section(
+    name="auth.introspection",
+    help="Asks an OAuth 2.0 server about bearer tokens (RFC 7662), for OAUTHBEARER and XOAUTH2.",
+    optional=True,
+    options=(
+        Option(
+            name="url",
+            kind="string",
+            required=True,
+            help="The introspection endpoint; `https://`, or `http://` on loopback.",
+        ),
+        Option(name="client_id", kind="string", default="", help="Our name at that server."),
+        Option(name="client_secret", kind="secret", default="", help="Our secret there."),
+        Option(
+            name="user_claim",
+            kind="string",
+            default="username",
+            help="The field of the answer that holds the user name.",
+        ),
+        Option(
+            name="scope",
+            kind="string",
+            default="",
+            help="A scope that the token must have; any will do when empty.",
+        ),
+        Option(
+            name="timeout",
+            kind="duration",
+            default=5.0,
+            minimum=0.1,
+            help="How long an answer may take.",
+        ),
+    ),
+)
+
+SERVE = Section(
+    name="serve",
+    help="What happens to users whose home is here.",
+    options=(
+        Option(
+            name="store",
+            kind="choice",
+            choices=("none", "memory"),
+            default="none",
+            help="`none`: they are refused. `memory`: mailboxes that are gone when the server "
+            "stops, for trying things out.",
+        ),
+    ),
+)
+
+_LIMITS: dict[str, tuple[OptionKind, float, str]] = {
+    "connections": ("integer", 0, "Connections at a time; further ones get `BYE`. 0: no limit."),
+    "connections_per_address": (
+        "integer",
+        0,
+        "Connections at a time from one address; further ones get `BYE`. 0: no limit.",
+    ),
+    "auth_time": (
+        "duration",
+        1,
+        "Time from connecting to having logged in, the TLS handshake included; then `BYE`.",
+    ),
+    "idle_time": (
+        "duration",
+        60,
+        "Time that a logged-in client may be silent; then `BYE`. RFC 9051 asks for 30 minutes.",
+    ),
+    "login_failures": ("integer", 1, "Failed logins on one connection; then `BYE`."),
+    "failure_delay": ("duration", 0, "Time that the answer to a failed login is held back."),
+    "bad_commands": ("integer", 1, "Commands answered `BAD` before login; then `BYE`."),
+    "line": ("size", 512, "Longest command line before login; then `BYE`."),
+    "literal": ("size", 64, "Largest literal before login; a larger one is refused."),
+    "line_authenticated": ("size", 512, "Longest command line after login; then `BYE`."),
+    "literal_authenticated": ("size", 64, "Largest literal after login; a larger one is refused."),
+    "queue": (
+        "size",
+        1024,
+        "Bytes of commands that wait for the one in flight; the connection is not read further "
+        "while there are more.",
+    ),
+    "write_stall": (
+        "duration",
+        1,
+        "Time that a client may leave its answers unread; then the connection is dropped.",
+    ),
+}
+
+_LIMIT_DEFAULTS = attrs.asdict(Limits())
+
+LIMITS = Section(
+    name="limits",
+    help="What a peer may use, above all before it has logged in.",
+    options=tuple(
+        Option(name=name, kind=kind, help=text, minimum=least, default=_LIMIT_DEFAULTS[name])
+        for name, (kind, least, text) in _LIMITS.items()
+    ),
+)
+
+LOG = Section(
+    name="log",
+    help="What is written down.",
+    options=(
+        Option(
+            name="format",
+            kind="choice",
+            choices=("text", "json"),
+            default="text",
+            help="One line of text, or one JSON object, for each login.",
+        ),
+        Option(
+            name="logins",
+            kind="path",
+            choices=("twisted", "-"),
+            default="twisted",
+            help="Where login lines go: `twisted` (the server's log), `-` (standard output), or a "
+            "file.",
+        ),
+    ),
+)
+
+EXTENSIONS = Section(
+    name="extensions",
+    help="Additions to the protocol.",
+    options=(
+        Option(
+            name="use",
+            kind="strings",
+            default=(),
+            help="Names of the extensions to switch on.",
+        ),
+    ),
+)
+
+SECTIONS: Sequence[Section] = (
+    SERVER, SERVER_ID, LISTENER, TLS, BACKEND, DIRECTORY, REFERRAL, AUTH, INTROSPECTION, SERVE,
+    LIMITS, LOG, EXTENSIONS,
+)  # fmt: skip
+
+# Keys that are no secret as a whole, but may hold one behind the first colon of an entry.
+HALF_SECRET = frozenset({("auth", "checkers")})
