@@ -1,0 +1,396 @@
+"""The command reader: bytes in, whole commands out (RFC 3501 section 2.2.1, RFC 7888).
+
+Sans-IO. A command is handed out only when it is complete, with all its literals, so nobody above
+ever sees half of one. Every limit holds while the bytes come in, and after anything malformed the
+reader stands at the start of the next command: a literal that the client has announced as sent
+(``{n+}``) is dropped with the command that it belongs to, whatever is wrong with that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import attrs
+
+from referrald.errors import WireError
+from referrald.wire import faults, tokens
+from referrald.wire.response import Code, Status, bad, no
+
+MAX_LITERALS: Final = 1000
+"""Literals in one command: each costs far more memory than its bytes."""
+
+_NAME = rb"([" + tokens.ATOM + rb"]{1,64}+)"
+_HEAD = rb"([" + tokens.TAG + rb"]{1,64}+) " + _NAME
+_END = rb"\r?\n"
+_COMMAND = re.compile(_HEAD + rb"(?: (" + tokens.TEXT + rb"))?" + _END).match
+_BEGIN = re.compile(_HEAD + rb" ").match
+_REST = re.compile(rb"(" + tokens.TEXT + rb")(?:\{([0-9]++)(\+?)\})?" + _END).match
+_SENT = re.compile(rb"\{([0-9]++)\+\}" + _END).match
+
+_TEXT: Final = -1
+_NO_COMMAND: Final = b""
+
+
+@attrs.frozen
+class Literal:
+    """A string that came as a literal; ``binary`` for a literal8 (RFC 3516), which may hold NUL."""
+
+    value: bytes = attrs.field(repr=False)
+    binary: bool = False
+
+
+class Command:
+    """A complete command, its arguments not yet parsed.
+
+    segments: the argument text, then by turns a literal's bytes and the text that follows it.
+    binary: the indexes of those segments that came as a literal8.
+    size: the bytes it took on the wire.
+    has_args: False where nothing, not even a space, follows the name.
+    """
+
+    __slots__ = ("binary", "has_args", "name", "segments", "size", "tag")
+
+    def __init__(
+        self,
+        tag: bytes,
+        name: bytes,
+        segments: tuple[bytes, ...] = (b"",),
+        size: int = 0,
+        has_args: bool = True,
+        binary: tuple[int, ...] = (),
+    ) -> None:
+        self.tag = tag
+        self.name = name
+        self.segments = segments
+        self.size = size
+        self.has_args = has_args
+        self.binary = binary
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Command):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        # Never the segments: they hold passwords.
+        return f"<Command {self.tag!r} {self.name!r} of {self.size} bytes>"
+
+
+@attrs.frozen
+class Continuation:
+    """The client waits for ``+`` before it sends the literal."""
+
+
+@attrs.frozen
+class Rejected:
+    """A command that was refused because of its literal; it is over and its bytes are dropped."""
+
+    tag: bytes
+    status: Status
+
+
+@attrs.frozen
+class Malformed:
+    """Something that is no command, dropped; to be answered ``BAD``, untagged without a tag."""
+
+    tag: bytes | None
+    reason: str
+
+
+@attrs.frozen
+class Fatal:
+    """Nothing that follows can be understood; to be answered ``BYE``."""
+
+    reason: str
+    code: Code | None = None
+
+
+Event: TypeAlias = Command | Continuation | Rejected | Malformed | Fatal
+
+Ask: TypeAlias = Callable[[bytes, bytes, bytes, int, bool, bool], Status | None]
+"""Called as ``ask(tag, name, head, size, sync, binary)`` before a literal is taken.
+
+``head`` is what has come of the arguments. A status refuses the command; so does a `WireError`.
+"""
+
+
+@attrs.frozen(kw_only=True)
+class ReaderLimits:
+    """Bytes that a peer may use: a line without its LF, one literal, one command in all."""
+
+    line: int = 8_192
+    literal: int = 4_096
+    command: int = 65_536
+
+    def __attrs_post_init__(self) -> None:
+        if self.command < self.line:
+            raise ValueError("a command is allowed less than a line")
+
+
+class _Draft:
+    """A command that spans literals, or one whose remains are being dropped.
+
+    missing: bytes of the literal yet to come, or _TEXT while a line is awaited.
+    verdict: what will be reported once the rest has been dropped; None for a good command.
+    """
+
+    __slots__ = ("binary", "missing", "name", "segments", "size", "tag", "verdict")
+
+    def __init__(self, tag: bytes, name: bytes) -> None:
+        self.tag = tag
+        self.name = name
+        self.segments: list[bytes] = []
+        self.binary: list[int] = []
+        self.size = 0
+        self.missing = _TEXT
+        self.verdict: Malformed | Rejected | None = None
+
+    def command(self) -> Command:
+        """Give the command as far as it has come."""
+        segments = tuple(self.segments)
+        return Command(self.tag, self.name, segments, self.size, True, tuple(self.binary))
+
+
+class CommandReader:
+    """Assemble commands from whatever pieces the transport delivers.
+
+    ``limits`` may be replaced at any time.
+    """
+
+    __slots__ = ("_ask", "_data", "_dead", "_draft", "_pos", "_scanned", "limits")
+
+    def __init__(self, limits: ReaderLimits, ask: Ask) -> None:
+        self.limits = limits
+        self._ask = ask
+        self._data: bytes | bytearray = b""
+        self._pos = 0
+        # Up to here the buffer is known to hold no line end.
+        self._scanned = 0
+        self._draft: _Draft | None = None
+        self._dead = False
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held that have not become part of an event."""
+        return len(self._data) - self._pos
+
+    @property
+    def partial(self) -> Command | None:
+        """The command whose literal is being asked about or awaited, as far as it has come."""
+        return None if self._draft is None else self._draft.command()
+
+    def feed(self, data: bytes) -> None:
+        """Take in what came from the peer."""
+        held = self._data
+        if self._pos == len(held):
+            if not self._dead:
+                self._data = data
+                self._pos = self._scanned = 0
+            return
+        if isinstance(held, bytearray):
+            del held[: self._pos]
+        else:
+            held = self._data = bytearray(memoryview(held)[self._pos :])
+        held += data
+        self._scanned = max(self._scanned - self._pos, 0)
+        self._pos = 0
+
+    def next(self) -> Event | None:
+        """Give the next event, or None when more bytes are needed."""
+        if self._scanned <= self._pos and self._draft is None:
+            match = _COMMAND(self._data, self._pos)
+            if match is not None:
+                end = match.end()
+                size = end - self._pos
+                if size <= self.limits.line:
+                    self._pos = end
+                    return _whole(match, size)
+        return self._slow()
+
+    def line(self) -> bytes | Fatal | None:
+        """Give one raw line without its end: a SASL response, or ``DONE``; None when incomplete."""
+        end = self._line_end()
+        if not isinstance(end, int):
+            return end
+        raw = bytes(self._data[self._pos : end - 1])
+        self._pos = end
+        return raw.removesuffix(b"\r")
+
+    def clear(self) -> int:
+        """Drop all that is held, as STARTTLS asks (RFC 3501 section 6.2.1); say how many bytes."""
+        dropped = self.buffered
+        self._data = b""
+        self._pos = self._scanned = 0
+        self._draft = None
+        return dropped
+
+    def _slow(self) -> Event | None:
+        while True:
+            if self._draft is not None and self._draft.missing != _TEXT:
+                if not self._take_literal(self._draft):
+                    return None
+                continue
+            end = self._line_end()
+            if not isinstance(end, int):
+                return end
+            if self._draft is None:
+                event = self._first_line(end)
+            else:
+                event = self._further_line(self._draft, end)
+            if event is not None:
+                return event
+
+    def _line_end(self) -> int | Fatal | None:
+        start = max(self._scanned, self._pos)
+        found = self._data.find(b"\n", start)
+        held = len(self._data)
+        if (held if found < 0 else found) - self._pos > self.limits.line:
+            return self._die("Line too long.")
+        if found >= 0:
+            return found + 1
+        if self._pos == held:
+            # Do not keep the last piece alive for an idle connection.
+            self._data = b""
+            self._pos = held = 0
+        self._scanned = held
+        return None
+
+    def _first_line(self, end: int) -> Event | None:
+        start = self._pos
+        match = _COMMAND(self._data, start, end)
+        if match is not None:
+            self._pos = end
+            return _whole(match, end - start)
+        begin = _BEGIN(self._data, start, end)
+        rest = begin and _REST(self._data, begin.end(), end)
+        if begin is None or rest is None:
+            tag, reason = faults.explain(bytes(self._data[start:end]))
+            draft = _Draft(tag or _NO_COMMAND, _NO_COMMAND)
+            return self._drop(draft, Malformed(tag, reason), end)
+        draft = self._draft = _Draft(begin[1], begin[2].upper())
+        return self._take_text(draft, rest, end)
+
+    def _further_line(self, draft: _Draft, end: int) -> Event | None:
+        if draft.verdict is not None:
+            return self._drop(draft, draft.verdict, end)
+        rest = _REST(self._data, self._pos, end)
+        if rest is None:
+            reason = faults.explain_text(bytes(self._data[self._pos : end]))
+            return self._drop(draft, Malformed(draft.tag, reason), end)
+        return self._take_text(draft, rest, end)
+
+    def _take_text(self, draft: _Draft, rest: re.Match[bytes], end: int) -> Event | None:
+        text, digits, plus = rest.groups()
+        if digits is None:
+            draft.size += end - self._pos
+            self._pos = end
+            self._draft = None
+            draft.segments.append(text)
+            if draft.size > self.limits.command:
+                return Malformed(draft.tag, "Command too long.")
+            return draft.command()
+        binary = text.endswith(b"~")
+        draft.segments.append(text[:-1] if binary else text)
+        if binary:
+            draft.binary.append(len(draft.segments))
+        return self._offer(draft, _size(digits), not plus, end)
+
+    def _offer(self, draft: _Draft, size: int | None, sync: bool, end: int) -> Event | None:
+        verdict: Malformed | Rejected | None = None
+        if size is None:
+            verdict = Malformed(draft.tag, "Literal size is not a 32-bit number.")
+        else:
+            status = self._judge(draft, size, sync)
+            if status is not None:
+                verdict = Rejected(draft.tag, status)
+        if verdict is not None or size is None:
+            assert verdict is not None
+            return self._drop(draft, verdict, end)
+        draft.size += end - self._pos + size
+        draft.missing = size
+        self._pos = end
+        return Continuation() if sync else None
+
+    def _judge(self, draft: _Draft, size: int, sync: bool) -> Status | None:
+        head = b"".join(draft.segments)
+        binary = len(draft.segments) in draft.binary
+        try:
+            status = self._ask(draft.tag, draft.name, head, size, sync, binary)
+        except WireError as error:
+            return bad(error.public)
+        if status is None and not self._fits(draft, size):
+            # RFC 7889 section 5 wants NO of an APPEND that is too big.
+            refuse = no if draft.name == b"APPEND" else bad
+            return refuse("Literal too big.", Code("TOOBIG"))
+        return status
+
+    def _fits(self, draft: _Draft, size: int) -> bool:
+        return (
+            size <= self.limits.literal
+            and draft.size + size <= self.limits.command
+            and len(draft.segments) < 2 * MAX_LITERALS
+        )
+
+    def _drop(self, draft: _Draft, verdict: Malformed | Rejected, end: int) -> Event | None:
+        """Drop a line, and the literal that is on its way behind it (RFC 7888 section 3)."""
+        at = self._data.rfind(b"{", self._pos, end)
+        sent = _SENT(self._data, at, end) if at >= 0 else None
+        draft.size += end - self._pos
+        self._pos = end
+        if sent is None:
+            self._draft = None
+            return verdict
+        size = _size(sent[1])
+        if size is None or not self._fits(draft, size):
+            return self._die("Literal too big.", Code("TOOBIG"))
+        draft.size += size
+        draft.verdict = verdict
+        draft.missing = size
+        draft.segments = []
+        self._draft = draft
+        return None
+
+    def _take_literal(self, draft: _Draft) -> bool:
+        """Take the awaited literal, or drop what has come of it; say whether it is over."""
+        end = min(self._pos + draft.missing, len(self._data))
+        whole = end - self._pos == draft.missing
+        if draft.verdict is None:
+            if not whole:
+                return False
+            with memoryview(self._data) as view:
+                value = bytes(view[self._pos : end])
+            self._keep_literal(draft, value)
+        draft.missing = _TEXT if whole else draft.missing - (end - self._pos)
+        self._pos = end
+        return whole
+
+    def _keep_literal(self, draft: _Draft, value: bytes) -> None:
+        if b"\0" in value and len(draft.segments) not in draft.binary:
+            draft.verdict = Malformed(draft.tag, "NUL is allowed in a literal8 only.")
+            draft.segments = []
+        else:
+            draft.segments.append(value)
+
+    def _die(self, reason: str, code: Code | None = None) -> Fatal:
+        self.clear()
+        self._dead = True
+        return Fatal(reason, code)
+
+
+def _whole(match: re.Match[bytes], size: int) -> Command:
+    tag, name, text = match.groups()
+    if text is None:
+        return Command(tag, name.upper(), (b"",), size, False)
+    return Command(tag, name.upper(), (text,), size)
+
+
+def _size(digits: bytes) -> int | None:
+    significant = digits.lstrip(b"0")
+    if len(significant) > 10:
+        return None
+    size = int(significant or b"0")
+    return size if size <= tokens.MAX_NUMBER else None
