@@ -13,11 +13,15 @@ from twisted.cred.error import UnauthorizedLogin
 
 
 class ReferraldError(Exception):
-    """Base of all errors that the project raises on purpose."""
+    """Base of all errors that the project raises on purpose.
+
+    user: the name that a client tried to log in with, for the log; empty when there was none.
+    """
 
     code: ClassVar[str | None] = "SERVERBUG"
     public: str = "Internal error, please try again later."
     temporary: ClassVar[bool] = False
+    user: str = ""
 
     def __init__(self, reason: str = "", *, public: str | None = None) -> None:
         super().__init__(reason or public or self.public)
