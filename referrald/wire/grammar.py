@@ -1,0 +1,234 @@
+"""The arguments of each command, ready made: ``Command -> tuple`` (RFC 3501 section 9).
+
+Each raises `WireError` for arguments that are not those of its command.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+
+from referrald.errors import WireError
+from referrald.wire import tokens
+from referrald.wire.arguments import Arguments as Arguments
+from referrald.wire.reader import Command, Literal
+from referrald.wire.sets import SequenceSet
+
+ID_PAIRS: Final = 30
+ID_FIELD: Final = 30
+ID_VALUE: Final = 1024
+"""What RFC 2971 section 3.3 allows for: pairs, bytes of a field's name, bytes of its value."""
+
+_SIMPLE = rb"(?:([" + tokens.ASTRING + rb']++)|"([^\0\r\n"\\]*+)")'
+_LOGIN = re.compile(_SIMPLE + rb" " + _SIMPLE).fullmatch
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*+={0,2}").fullmatch
+_STORE = re.compile(rb"([+-]?)FLAGS(\.SILENT)?", re.IGNORECASE).fullmatch
+
+
+def no_args(command: Command) -> tuple[()]:
+    """Read a command that takes no arguments."""
+    if command.has_args:
+        raise WireError("No arguments allowed.")
+    return ()
+
+
+def login(command: Command) -> tuple[bytes, bytes]:
+    """Read LOGIN: the user and the password, as the bytes that came."""
+    segments = command.segments
+    if len(segments) == 1:
+        # One pass for the plain form; strings with escapes and literals take the long way.
+        match = _LOGIN(segments[0])
+        if match is not None:
+            user, quoted_user, password, quoted_password = match.groups()
+            return (
+                quoted_user if user is None else user,
+                quoted_password if password is None else password,
+            )
+    arguments = Arguments(command)
+    user = arguments.astring()
+    arguments.space()
+    password = arguments.astring()
+    arguments.end()
+    return user, password
+
+
+def authenticate(command: Command) -> tuple[str, bytes | None]:
+    """Read AUTHENTICATE: the mechanism in upper case and the initial response (RFC 4959).
+
+    The response is still base64; ``=``, which stands for an empty one, is ``b""`` already.
+    """
+    arguments = Arguments(command)
+    mechanism = arguments.atom().decode("ascii").upper()
+    if arguments.at_end:
+        return mechanism, None
+    arguments.space()
+    initial = arguments.rest()
+    if initial == b"=":
+        return mechanism, b""
+    if not initial or len(initial) % 4 or not _BASE64(initial):
+        raise WireError("The initial response is not base64.")
+    return mechanism, initial
+
+
+def enable(command: Command) -> tuple[tuple[str, ...]]:
+    """Read ENABLE: capabilities, in upper case (RFC 5161)."""
+    arguments = Arguments(command)
+    capabilities = [arguments.atom()]
+    while not arguments.at_end:
+        arguments.space()
+        capabilities.append(arguments.atom())
+    return (tuple(name.decode("ascii").upper() for name in capabilities),)
+
+
+def id_(command: Command) -> tuple[dict[str, str | None] | None]:
+    """Read ID: fields, their names in lower case, or None for ``NIL`` (RFC 2971)."""
+    arguments = Arguments(command)
+    if arguments.peek() != ord("("):
+        if arguments.nstring() is not None:
+            raise WireError("Expected NIL or a list in parentheses.")
+        arguments.end()
+        return (None,)
+    pairs = arguments.paren(lambda: _id_pair(arguments), empty=True)
+    arguments.end()
+    fields = dict(pairs)
+    if len(pairs) > ID_PAIRS or len(fields) < len(pairs):
+        raise WireError("Too many fields, or one of them twice.")
+    return (fields,)
+
+
+def _id_pair(arguments: Arguments) -> tuple[str, str | None]:
+    field = arguments.string()
+    arguments.space()
+    value = arguments.nstring()
+    if len(field) > ID_FIELD or len(value or b"") > ID_VALUE:
+        raise WireError("Field too long.")
+    text = None if value is None else value.decode("utf-8", "replace")
+    return field.decode("utf-8", "replace").lower(), text
+
+
+def mailbox(command: Command) -> tuple[str]:
+    """Read one mailbox name."""
+    arguments = Arguments(command)
+    name = arguments.mailbox()
+    arguments.end()
+    return (name,)
+
+
+def mailbox_pair(command: Command) -> tuple[str, str]:
+    """Read two mailbox names, as for RENAME."""
+    arguments = Arguments(command)
+    old = arguments.mailbox()
+    arguments.space()
+    new = arguments.mailbox()
+    arguments.end()
+    return old, new
+
+
+def list_(command: Command) -> tuple[str, str]:
+    """Read LIST, LSUB, RLIST or RLSUB in their plain form: the reference and the pattern."""
+    arguments = Arguments(command)
+    reference = arguments.mailbox()
+    arguments.space()
+    pattern = arguments.list_mailbox()
+    arguments.end()
+    return reference, pattern
+
+
+def status(command: Command) -> tuple[str, tuple[str, ...]]:
+    """Read STATUS: the mailbox and what to tell of it, in upper case."""
+    arguments = Arguments(command)
+    name = arguments.mailbox()
+    arguments.space()
+    items = arguments.paren(arguments.atom)
+    arguments.end()
+    return name, tuple(item.decode("ascii").upper() for item in items)
+
+
+def append(command: Command) -> tuple[str, tuple[str, ...], datetime | None, Literal]:
+    """Read APPEND: mailbox, flags, internal date, message."""
+    arguments = Arguments(command)
+    name = arguments.mailbox()
+    arguments.space()
+    flags: tuple[str, ...] = ()
+    if arguments.peek() == ord("("):
+        flags = arguments.flag_list()
+        arguments.space()
+    date = None
+    if arguments.peek() == ord('"'):
+        date = arguments.date_time()
+        arguments.space()
+    message = arguments.literal()
+    arguments.end()
+    return name, flags, date, message
+
+
+def append_target(partial: Command) -> str | None:
+    """Read the mailbox of an APPEND whose literal has not come (`CommandReader.partial`).
+
+    None while the literal in question is the mailbox name itself.
+    """
+    return Arguments(partial).mailbox() if partial.segments != (b"",) else None
+
+
+def copy(command: Command) -> tuple[SequenceSet, str]:
+    """Read COPY or MOVE: the messages and the mailbox."""
+    arguments = Arguments(command)
+    messages = arguments.sequence_set()
+    arguments.space()
+    name = arguments.mailbox()
+    arguments.end()
+    return messages, name
+
+
+def fetch(command: Command) -> tuple[SequenceSet, bytes]:
+    """Read FETCH: the messages, and the items as one line that is not looked into."""
+    arguments = Arguments(command)
+    messages = arguments.sequence_set()
+    arguments.space()
+    return messages, _some(arguments)
+
+
+def search(command: Command) -> tuple[bytes]:
+    """Read SEARCH: the criteria as one line that is not looked into."""
+    return (_some(Arguments(command)),)
+
+
+def store(command: Command) -> tuple[SequenceSet, str, bool, tuple[str, ...]]:
+    """Read STORE: the messages, ``+``, ``-`` or nothing, whether silent, and the flags."""
+    arguments = Arguments(command)
+    messages = arguments.sequence_set()
+    arguments.space()
+    item = _STORE(arguments.atom())
+    if item is None:
+        raise WireError("Expected FLAGS.")
+    arguments.space()
+    flags = arguments.flag_list() if arguments.peek() == ord("(") else _bare_flags(arguments)
+    arguments.end()
+    return messages, item[1].decode("ascii"), item[2] is not None, flags
+
+
+def _bare_flags(arguments: Arguments) -> tuple[str, ...]:
+    flags = [arguments.flag()]
+    while not arguments.at_end:
+        arguments.space()
+        flags.append(arguments.flag())
+    return tuple(flags)
+
+
+def uid(command: Command) -> tuple[Command]:
+    """Read UID: the command that follows, as a command of its own with the same tag."""
+    name, space, text = command.segments[0].partition(b" ")
+    arguments = Arguments(Command(command.tag, command.name, (name,), 0, command.has_args))
+    inner = arguments.atom().upper()
+    arguments.end()
+    segments = (text, *command.segments[1:])
+    has_args = bool(space) or len(segments) > 1
+    return (Command(command.tag, inner, segments, command.size, has_args, command.binary),)
+
+
+def _some(arguments: Arguments) -> bytes:
+    rest = arguments.rest()
+    if not rest:
+        raise WireError("Missing argument.")
+    return rest
