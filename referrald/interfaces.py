@@ -8,7 +8,7 @@ value; an exception means "could not answer" and becomes ``NO [UNAVAILABLE]``.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, Interface
@@ -61,6 +61,17 @@ class IPasswordStore(Interface):
         """Give the stored password of ``user``, None when there is no such user or no password."""
 
 
+class IPasswordSamples(Interface):
+    """A password store that knows what its hashes look like, so that nobody has to guess."""
+
+    def password_samples() -> Sequence[StoredPassword]:
+        """Give one password of each scheme in use, the most used scheme first; cheap to call.
+
+        Unknown users are made to cost as much as these, and SCRAM is offered only when all of them
+        can do it.
+        """
+
+
 class IReferralBackendFactory(Interface):
     """Makes backends from configuration.
 
@@ -105,6 +116,20 @@ class IClientCertificate(ICredentials):
     subject: Mapping[str, str] = Attribute("The subject's fields: CN, emailAddress, UID …")
     emails: Sequence[str] = Attribute("The rfc822Name entries of the alternative names.")
     fingerprint: str = Attribute("SHA-256 of the certificate, hexadecimal.")
+
+
+class SaslChannel(Protocol):
+    """What a SASL mechanism sees of the connection (RFC 4422 section 3)."""
+
+    initial: bytes | None
+    """The client's initial response, already decoded; None when there was none."""
+
+    certificate: Any
+    """An `IClientCertificate` that was verified on this connection, or None."""
+
+    async def challenge(self, data: bytes) -> bytes:
+        """Send a challenge and give the client's decoded response."""
+        ...
 
 
 class IProtocolExtension(Interface):

@@ -1,0 +1,55 @@
+"""The commands that every session has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from referrald.session import general, login, mailboxes, sasl
+from referrald.session.table import (
+    ANY,
+    AUTH,
+    SELECT,
+    UNAUTH,
+    CommandSpec,
+    CommandTable,
+    Grammar,
+    Handler,
+)
+from referrald.wire import grammar
+
+ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
+    ("CAPABILITY", ANY, grammar.no_args, general.capability),
+    ("NOOP", ANY, grammar.no_args, general.noop),
+    ("LOGOUT", ANY, grammar.no_args, general.logout),
+    ("ID", ANY, grammar.id_, general.identify),
+    ("STARTTLS", UNAUTH, grammar.no_args, general.starttls),
+    ("LOGIN", UNAUTH, grammar.login, login.login),
+    ("AUTHENTICATE", UNAUTH, grammar.authenticate, sasl.authenticate),
+    ("ENABLE", AUTH, grammar.enable, general.enable),
+    ("NAMESPACE", AUTH, grammar.no_args, mailboxes.namespace),
+    ("SELECT", AUTH, grammar.mailbox, mailboxes.select),
+    ("EXAMINE", AUTH, grammar.mailbox, mailboxes.examine),
+    ("CREATE", AUTH, grammar.mailbox, mailboxes.create),
+    ("DELETE", AUTH, grammar.mailbox, mailboxes.delete),
+    ("RENAME", AUTH, grammar.mailbox_pair, mailboxes.rename),
+    ("SUBSCRIBE", AUTH, grammar.mailbox, mailboxes.subscribe),
+    ("UNSUBSCRIBE", AUTH, grammar.mailbox, mailboxes.unsubscribe),
+    ("LIST", AUTH, grammar.list_, mailboxes.list_),
+    ("LSUB", AUTH, grammar.list_, mailboxes.lsub),
+    ("STATUS", AUTH, grammar.status, mailboxes.status),
+    ("CLOSE", SELECT, grammar.no_args, mailboxes.close),
+    ("UNSELECT", SELECT, grammar.no_args, mailboxes.unselect),
+    ("CHECK", SELECT, grammar.no_args, mailboxes.check),
+    ("EXPUNGE", SELECT, grammar.no_args, mailboxes.expunge),
+)
+
+
+def standard_table(extra: Iterable[CommandSpec] = ()) -> CommandTable:
+    """Make a table of the built-in commands and those of extensions."""
+    table = CommandTable(
+        CommandSpec(name=name, states=states, grammar=reads, handler=handler)
+        for name, states, reads, handler in ROWS
+    )
+    for spec in extra:
+        table.add(spec)
+    return table

@@ -1,0 +1,113 @@
+"""What a session says that it can do: before TLS, before login, after login."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from referrald.wire.response import Code, ok, render
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
+
+ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "LOGIN-REFERRALS")
+AUTHENTICATED = ("NAMESPACE", "UNSELECT")
+
+
+def listed(session: ReferralServer) -> tuple[str, ...]:
+    """Name the capabilities of the session's present state.
+
+    ``LOGIN-REFERRALS`` is in every list (RFC 2221 section 3).
+    """
+    names = [*ALWAYS]
+    if session.state == "unauth":
+        names += _before_login(session)
+    else:
+        names += AUTHENTICATED
+    for extension in session.door.extensions:
+        names += extension.capabilities(session)
+    return tuple(dict.fromkeys(names))
+
+
+def _before_login(session: ReferralServer) -> list[str]:
+    names = []
+    if can_start_tls(session):
+        names.append("STARTTLS")
+    if may_log_in(session):
+        names.append("SASL-IR")
+        names += [f"AUTH={name}" for name in mechanisms(session)]
+    else:
+        names.append("LOGINDISABLED")
+    return names
+
+
+def can_start_tls(session: ReferralServer) -> bool:
+    """Say whether STARTTLS would work now."""
+    return session.door.tls is not None and not session.secure
+
+
+def may_log_in(session: ReferralServer) -> bool:
+    """Say whether credentials are taken on this connection as it is."""
+    return session.secure or session.door.allow_cleartext
+
+
+def mechanisms(session: ReferralServer) -> tuple[str, ...]:
+    """Name the SASL mechanisms that can work on this connection."""
+    known = session.door.authenticator.mechanisms(session.secure, certificate(session) is not None)
+    own = tuple(name.decode("ascii") for name in session.challengers)
+    return tuple(dict.fromkeys((*known, *own)))
+
+
+def certificate(session: ReferralServer) -> object | None:
+    """Give the client's verified certificate (an `IClientCertificate`), if it showed one."""
+    if not session.secure:
+        return None
+    get = getattr(session.transport, "client_certificate", None)
+    return None if get is None else get()
+
+
+def line(session: ReferralServer) -> bytes:
+    """Give the list as the text of a CAPABILITY response or code."""
+    key = None
+    if not session.door.extensions and session.challengers is type(session).challengers:
+        key = (session.state == "unauth", session.secure, certificate(session) is not None)
+        known = session.door.memo.get(key)
+        if known is not None:
+            return known
+    text = " ".join(listed(session)).encode("ascii")
+    if key is not None:
+        session.door.memo[key] = text
+    return text
+
+
+def code(session: ReferralServer) -> Code:
+    """Give the list as a response code, for the greeting and the OK of a login."""
+    return Code("CAPABILITY", line(session).decode("ascii"))
+
+
+def greeting(session: ReferralServer) -> bytes:
+    """Give the whole greeting."""
+    key = ("greeting", session.secure, certificate(session) is not None)
+    known = session.door.memo.get(key)
+    if known is None or session.door.extensions:
+        door = session.door
+        known = render(None, ok(f"{door.name} {door.greeting}", code(session)))
+        door.memo[key] = known
+    return known
+
+
+def names(session: ReferralServer) -> list[bytes]:
+    """Give the list in the form of ``IMAP4Server.listCapabilities``."""
+    return line(session).split(b" ")
+
+
+def as_mapping(session: ReferralServer) -> dict[bytes, list[bytes] | None]:
+    """Give the list in the form of ``IMAP4Server.capabilities``."""
+    found: dict[bytes, list[bytes] | None] = {}
+    for name in names(session):
+        head, equals, value = name.partition(b"=")
+        if not equals:
+            found[head] = None
+        else:
+            found[head] = [*(found.get(head) or []), value]
+    del found[b"IMAP4rev1"]
+    return found

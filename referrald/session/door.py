@@ -1,0 +1,111 @@
+"""What a session needs from the house around it: one frozen value for each listener.
+
+A reload makes new doors; a session keeps the one through which it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol
+
+import attrs
+
+from referrald.interfaces import SaslChannel
+from referrald.model import Decision, Limits, Login, LoginEvent
+from referrald.session.table import CommandTable
+
+
+class Authenticator(Protocol):
+    """Who is it?"""
+
+    def mechanisms(self, secure: bool, has_certificate: bool) -> tuple[str, ...]:
+        """Name the mechanisms that can work on such a connection (``LOGIN`` is the command too)."""
+        ...
+
+    async def password(self, user: str, password: bytes, authzid: str = "") -> str:
+        """Give the name of the user to act as, or raise."""
+        ...
+
+    async def exchange(self, mechanism: str, channel: SaslChannel) -> str:
+        """Carry out a SASL exchange; give the name of the user to act as, or raise."""
+        ...
+
+
+class Router(Protocol):
+    """Where does the user live, and what is done about it?"""
+
+    async def route(self, login: Login) -> Decision:
+        """Decide; failures become `Refuse`, never an exception."""
+        ...
+
+
+class Wheel(Protocol):
+    """A coarse timer."""
+
+    def add(self, seconds: float, callback: Callable[[], None]) -> Hashable:
+        """Call back after at least so many seconds; gives a token."""
+        ...
+
+    def cancel(self, token: Any) -> None:
+        """Forget a token's callback; a spent token is harmless."""
+        ...
+
+
+class Counts(Protocol):
+    """Connections in all and by address."""
+
+    def admit(self, address: str) -> str | None:
+        """Count a connection, or give the reason why it is one too many."""
+        ...
+
+    def release(self, address: str) -> None:
+        """Count a connection off."""
+        ...
+
+
+class Notes(Protocol):
+    """The operator's log of what sessions meet, besides logins."""
+
+    def note(self, kind: str, text: str) -> None:
+        """Write one line; lines of one ``kind`` may be thinned out when they come too fast."""
+        ...
+
+    def fault(self, text: str, error: BaseException) -> None:
+        """Write down an error that should not have happened, with its traceback."""
+        ...
+
+
+@attrs.frozen(kw_only=True)
+class Door:
+    """The outside of a session.
+
+    name: the server's own name, shown in the greeting.
+    router: None means that the realm alone decides.
+    realm: gives the IAccount of a user who is served here (`twisted.cred.portal.IRealm`), or None.
+    tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
+    allow_cleartext: take credentials without TLS.
+    drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.3).
+    ident: what the ID command answers (RFC 2971).
+    clock: seconds, monotonic.
+    """
+
+    authenticator: Authenticator
+    router: Router | None
+    realm: Any
+    table: CommandTable
+    wheel: Wheel
+    counts: Counts
+    notes: Notes
+    log_login: Callable[[LoginEvent], None]
+    clock: Callable[[], float]
+    limits: Limits = attrs.field(factory=Limits)
+    name: str = "localhost"
+    listener: str = ""
+    greeting: str = "Ready."
+    referral_text: str = "Your mailbox is on another server."
+    tls: Any = None
+    allow_cleartext: bool = False
+    drain: str = ""
+    ident: Mapping[str, str] = attrs.field(factory=dict)
+    extensions: tuple[Any, ...] = ()
+    memo: dict[Hashable, bytes] = attrs.field(factory=dict, eq=False, repr=False)

@@ -1,0 +1,169 @@
+"""From a proof of who it is to an answer: serve, refer or refuse (RFC 2221)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.mail.interfaces import IAccountIMAP
+
+from referrald.errors import (
+    AuthenticationFailed,
+    AuthorizationFailed,
+    LoginReferral,
+    PrivacyRequired,
+    ReferraldError,
+    Unavailable,
+)
+from referrald.model import Decision, Login, LoginEvent, Refer, Refuse, Serve
+from referrald.session import answers, capabilities
+from referrald.session.table import Answer
+from referrald.wire.response import ok
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
+
+SERVED_HERE = Serve()
+
+
+async def login(session: ReferralServer, user: bytes, password: bytes) -> Answer:
+    """Carry out LOGIN (RFC 3501 section 6.2.3)."""
+    require_privacy(session)
+    name = user.decode("utf-8", "surrogateescape")
+    return await admit(session, "LOGIN", name, session.door.authenticator.password(name, password))
+
+
+def require_privacy(session: ReferralServer) -> None:
+    """Raise unless credentials may be sent on this connection as it is."""
+    if not capabilities.may_log_in(session):
+        raise PrivacyRequired
+
+
+async def admit(
+    session: ReferralServer, mechanism: str, named: str, proof: Awaitable[str]
+) -> Answer:
+    """Wait for the proof, decide, answer, and write one log line whatever comes of it.
+
+    named: the user that the client named, for the log of a failure; may be empty.
+    """
+    began = session.door.clock()
+    attempt = Attempt(session, mechanism, named, began)
+    try:
+        user = await proof
+    except AuthenticationFailed as error:
+        attempt.log("failed", cause=str(error))
+        await slow_down(session)
+        raise
+    except ReferraldError as error:
+        result = "refused" if isinstance(error, AuthorizationFailed) else "failed"
+        attempt.log(result, cause=str(error))
+        raise
+    attempt.user = user
+    return await _carry_out(session, attempt)
+
+
+class Attempt:
+    """One login under way, as the log will tell it."""
+
+    __slots__ = ("began", "mechanism", "session", "user")
+
+    def __init__(self, session: ReferralServer, mechanism: str, user: str, began: float) -> None:
+        self.session = session
+        self.mechanism = mechanism
+        self.user = user
+        self.began = began
+
+    def as_login(self) -> Login:
+        """Give what routing is told."""
+        session = self.session
+        return Login(
+            user=self.user,
+            peer=session.peer_host,
+            secure=session.secure,
+            mechanism=self.mechanism,
+            listener=session.door.listener,
+        )
+
+    def log(self, result: str, target: str = "", source: str = "", cause: str = "") -> None:
+        """Write the one line."""
+        session = self.session
+        door = session.door
+        door.log_login(
+            LoginEvent(
+                session=session.session_id,
+                peer=session.peer,
+                user=self.user,
+                mechanism=self.mechanism,
+                secure=session.secure,
+                listener=door.listener,
+                result=result,
+                target=target,
+                source=source,
+                cause=cause,
+                seconds=door.clock() - self.began,
+            )
+        )
+
+
+async def _carry_out(session: ReferralServer, attempt: Attempt) -> Answer:
+    router = session.door.router
+    decision: Decision = SERVED_HERE
+    if router is not None:
+        decision = await router.route(attempt.as_login())
+    if isinstance(decision, Refer):
+        return await _refer(session, attempt, decision)
+    if isinstance(decision, Refuse):
+        attempt.log("refused", source=decision.source, cause=decision.cause or decision.text)
+        return answers.refused(decision)
+    return await _serve(session, attempt, decision)
+
+
+async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer) -> Answer:
+    if decision.authenticated:
+        await _open_account(session, attempt.user)
+    attempt.log("referred", target=str(decision.server), source=decision.source)
+    return answers.referred(decision, session.door.referral_text)
+
+
+async def _serve(session: ReferralServer, attempt: Attempt, decision: Serve) -> Answer:
+    try:
+        await _open_account(session, attempt.user)
+    except LoginReferral as error:
+        attempt.log("referred", target=" ".join(error.urls), source="realm")
+        raise
+    except Unavailable as error:
+        attempt.log("refused", source=decision.source, cause=str(error))
+        raise
+    attempt.log("served", source=decision.source)
+    return ok("Logged in.", capabilities.code(session))
+
+
+async def _open_account(session: ReferralServer, user: str) -> None:
+    """Get the user's IAccount from the realm and enter the authenticated state."""
+    realm = session.door.realm
+    if realm is None:
+        raise Unavailable('this server keeps no mailboxes ([serve] store is "none")')
+    opening: Deferred[tuple[object, object, object]] = maybeDeferred(
+        realm.requestAvatar, user, None, IAccountIMAP
+    )
+    _interface, account, logout = await opening
+    session.authenticated(user, account, logout)  # type: ignore[arg-type]
+
+
+async def slow_down(session: ReferralServer) -> None:
+    """Count a failed login; wait before the answer, and close after one too many."""
+    limits = session.door.limits
+    session.failed_logins += 1
+    if session.failed_logins >= limits.login_failures:
+        session.door.notes.note(
+            "failed logins", f"{session.session_id} {session.peer}: too many failed logins"
+        )
+        session.afterwards(lambda: session.say_bye("Too many failed logins."))
+    if limits.failure_delay > 0:
+        waited: Deferred[None] = Deferred()
+        token = session.door.wheel.add(limits.failure_delay, lambda: waited.callback(None))
+        try:
+            await waited
+        finally:
+            session.door.wheel.cancel(token)

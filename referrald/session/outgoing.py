@@ -1,0 +1,88 @@
+"""Bytes out: answers of one batch go out together, and a client that does not read is not fed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
+
+from referrald.session.door import Door
+from referrald.wire.response import untagged
+
+FLUSH_AT = 16_384
+"""Bytes of answers that are collected before they are sent, while commands keep coming."""
+
+WATCHED_FROM = 16_384
+"""Bytes sent after which the session asks the transport to be told of a full buffer."""
+
+
+class Outgoing:
+    """The sending half of a session; an `IPushProducer` for its transport."""
+
+    door: Door
+    transport: Any
+    _out: list[bytes]
+    _produced = 0
+    _registered = False
+    _pumping = False
+    _paused = False
+    _held_back = False
+    _closing = False
+    _stall_timer: Hashable | None = None
+    _pump: Callable[[], None]
+
+    if TYPE_CHECKING:
+
+        @property
+        def session_id(self) -> str: ...
+
+        @property
+        def peer(self) -> str: ...
+
+    def write(self, data: bytes) -> None:
+        """Send finished bytes; those of one batch of commands go out together."""
+        self._out.append(data)
+        self._produced += len(data)
+        if not self._pumping:
+            self._flush()
+
+    def _flush(self) -> None:
+        out = self._out
+        if not out:
+            return
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        if self._produced > WATCHED_FROM and not self._registered and not self._closing:
+            self._registered = True
+            self.transport.registerProducer(self, True)
+        self._produced = self._produced if not self._registered else 0
+        self.transport.write(data)
+
+    def untagged(self, *parts: bytes) -> None:
+        """Send one untagged response."""
+        self.write(untagged(*parts))
+
+    def pauseProducing(self) -> None:
+        """Run no more commands: the client does not read what we send."""
+        self._held_back = True
+        if self._stall_timer is None and not self._closing:
+            wheel = self.door.wheel
+            self._stall_timer = wheel.add(self.door.limits.write_stall, self._stalled)
+        if not self._paused:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        """Go on: the client has read."""
+        self._held_back = False
+        if self._stall_timer is not None:
+            self.door.wheel.cancel(self._stall_timer)
+            self._stall_timer = None
+        self._pump()
+
+    def stopProducing(self) -> None:
+        """Do nothing: the transport is going away by itself."""
+
+    def _stalled(self) -> None:
+        self._stall_timer = None
+        self.door.notes.note("stalled", f"{self.session_id} {self.peer}: does not read; cut off")
+        self.transport.abortConnection()

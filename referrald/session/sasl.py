@@ -1,0 +1,96 @@
+"""AUTHENTICATE: carry a SASL exchange over IMAP (RFC 3501 section 6.2.2, RFC 4959)."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import b64decode
+from typing import TYPE_CHECKING, Any
+
+from twisted.cred.credentials import ICredentials
+from twisted.cred.error import LoginFailed, UnhandledCredentials
+from twisted.internet.defer import maybeDeferred
+
+from referrald.errors import AuthenticationFailed, NotPossible, Unavailable, WireError
+from referrald.session import capabilities
+from referrald.session.login import admit, require_privacy
+from referrald.session.table import Answer
+from referrald.wire.response import bad, challenge
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
+
+
+async def authenticate(session: ReferralServer, mechanism: str, initial: bytes | None) -> Answer:
+    """Carry out AUTHENTICATE with any mechanism that the door offers."""
+    require_privacy(session)
+    if mechanism not in capabilities.mechanisms(session):
+        raise NotPossible("unknown mechanism", public="That mechanism is not offered here.")
+    channel = Channel(session, None if initial is None else decode(initial))
+    own = session.challengers.get(mechanism.encode("ascii"))
+    if own is not None:
+        proof = _challenge_response(session, channel, own())
+    else:
+        proof = session.door.authenticator.exchange(mechanism, channel)
+    try:
+        return await admit(session, mechanism, "", proof)
+    except Cancelled:
+        return bad("Authentication exchange cancelled.")
+
+
+class Cancelled(WireError):
+    """The client sent ``*``: a tagged BAD, and nothing else happened."""
+
+
+class Channel:
+    """A SASL exchange as its mechanism sees it (`referrald.interfaces.SaslChannel`)."""
+
+    def __init__(self, session: ReferralServer, initial: bytes | None) -> None:
+        self.initial = initial
+        self.certificate: Any = capabilities.certificate(session)
+        self._session = session
+
+    def __repr__(self) -> str:
+        return "<Channel>"
+
+    async def challenge(self, data: bytes) -> bytes:
+        """Send one challenge and wait for the response."""
+        self._session.write(challenge(data))
+        line = await self._session.read_line()
+        if line == b"*":
+            raise Cancelled("Authentication exchange cancelled.")
+        return decode(line)
+
+
+def decode(encoded: bytes) -> bytes:
+    """Decode one line of strict base64."""
+    try:
+        return b64decode(encoded, validate=True)
+    except binascii.Error:
+        raise WireError("The response is not base64.") from None
+
+
+async def _challenge_response(session: ReferralServer, channel: Channel, exchange: Any) -> str:
+    """Run one of ``IMAP4Server.challengers`` (`twisted.mail.interfaces.IChallengeResponse`).
+
+    The portal's checkers judge it; its realm is asked later, as for every other login.
+    """
+    while True:
+        exchange.setResponse(await channel.challenge(exchange.getChallenge()))
+        if not exchange.moreChallenges():
+            break
+    checker = _checker_for(session, exchange)
+    try:
+        avatar_id = await maybeDeferred(checker.requestAvatarId, exchange)
+    except LoginFailed:
+        raise AuthenticationFailed("the portal's checker said no") from None
+    return avatar_id.decode("utf-8") if isinstance(avatar_id, bytes) else str(avatar_id)
+
+
+def _checker_for(session: ReferralServer, exchange: ICredentials) -> Any:
+    portal: Any = session.portal
+    if portal is None:
+        raise Unavailable("challengers need a portal")
+    for interface, checker in portal.checkers.items():
+        if interface.providedBy(exchange):
+            return checker
+    raise UnhandledCredentials

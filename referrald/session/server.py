@@ -1,0 +1,378 @@
+"""One IMAP connection: bytes in, one command at a time, bytes out.
+
+`ReferralServer` keeps the face of Twisted's ``IMAP4Server`` (state, account, mbox, portal,
+challengers, ctx, capabilities) and replaces what is under it: commands are assembled whole before
+they are parsed, one runs at a time, handlers are coroutines that give back a status, and one writer
+tags it exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+from twisted.internet import defer
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
+from twisted.internet.protocol import connectionDone
+from twisted.mail.imap4 import IMAP4Server
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from referrald.errors import WireError
+from referrald.session import answers, capabilities, legacy
+from referrald.session.door import Door
+from referrald.session.legacy import TwistedsFace
+from referrald.session.outgoing import FLUSH_AT, Outgoing
+from referrald.session.running import start
+from referrald.session.table import Answer
+from referrald.session.timing import Timing
+from referrald.wire.reader import (
+    Command,
+    CommandReader,
+    Continuation,
+    Fatal,
+    Malformed,
+    ReaderLimits,
+    Rejected,
+)
+from referrald.wire.response import Status, bad, bye, continuation, render
+
+FEEDBACK = continuation("Ready.")
+
+
+@implementer(IPushProducer)
+class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
+    """An IMAP server session that serves, refers or refuses.
+
+    Attributes of note: ``door`` (what it needs from outside), ``state`` (``unauth``, ``auth``,
+    ``select`` or ``logout``), ``user`` (once authenticated), ``account`` (an IAccount), ``secure``.
+    """
+
+    door: Door
+    transport: Any
+    factory: Any = None
+    reader: CommandReader | None = None
+    secure = False
+    client_id: dict[str, str | None] | None = None
+    user: str = ""
+    writable = False
+    enabled: frozenset[str] = frozenset()
+    bad_commands = 0
+    failed_logins = 0
+    number = 0
+    peer_host = ""
+
+    _running: bytes | None = None
+    _work: defer.Deferred[Any] | None = None
+    _after: Callable[[], None] | None = None
+    _line_wanted: defer.Deferred[bytes] | None = None
+    _counted = False
+
+    def __init__(self, door: Door) -> None:
+        # The parent's __init__ builds what only its own parser and renderer need.
+        self.door = door
+        self._out: list[bytes] = []
+
+    challengers: dict[bytes, Callable[[], Any]] = {}
+
+    # -- the connection comes and goes -------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Count the connection, start its clock and greet."""
+        door = self.door
+        transport = self.transport
+        peer = transport.getPeer()
+        self.peer_host = getattr(peer, "host", "")
+        secure = getattr(transport, "secure", None)
+        self.secure = ISSLTransport.providedBy(transport) if secure is None else secure
+        refused = door.counts.admit(self.peer_host)
+        if refused is not None:
+            door.notes.note(f"refused {self.peer_host}", f"connection of {peer.host}: {refused}")
+            self._bye(bye("Too many connections."))
+            return
+        self._counted = True
+        if self.factory is not None:
+            self.factory.joined(self)
+        if door.drain:
+            self._bye(answers.drained(door.drain))
+            return
+        self._expect_login()
+        transport.write(capabilities.greeting(self))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """Let go of everything that the connection held."""
+        self._closing = True
+        self.state = "logout"
+        self._disarm()
+        if self._counted:
+            self._counted = False
+            self.door.counts.release(self.peer_host)
+        if self.factory is not None:
+            self.factory.left(self)
+        work, self._work = self._work, None
+        if work is not None:
+            work.cancel()
+        self.deselect()
+        logout, self._onLogout = self._onLogout, None
+        if logout is not None:
+            logout()
+
+    @property
+    def session_id(self) -> str:
+        """A short name of this connection for logs."""
+        prefix = self.factory.prefix if self.factory is not None else "S"
+        return f"{prefix}{self.number:x}"
+
+    @property
+    def peer(self) -> str:
+        """Address and port of the client, for logs."""
+        peer = self.transport.getPeer()
+        host = getattr(peer, "host", None)
+        if host is None:
+            return str(peer)
+        return f"[{host}]:{peer.port}" if ":" in host else f"{host}:{peer.port}"
+
+    # -- bytes in ----------------------------------------------------------------------------
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes as they come; commands run as soon as they are whole."""
+        if self._closing:
+            return
+        reader = self.reader
+        if reader is None:
+            reader = self.reader = CommandReader(self._reader_limits(), self.ask_literal)
+        reader.feed(data)
+        if self.state != "unauth":
+            self._last_input = self.door.clock()
+        if self._line_wanted is not None:
+            self._offer_line()
+        self._pump()
+        if not self._paused and self._running and reader.buffered > self.door.limits.queue:
+            self._paused = True
+            self.transport.pauseProducing()
+
+    def _reader_limits(self) -> ReaderLimits:
+        limits = self.door.limits
+        if self.state == "unauth":
+            return ReaderLimits(line=limits.line, literal=limits.literal, command=4 * limits.line)
+        literal = limits.literal_authenticated
+        line = limits.line_authenticated
+        return ReaderLimits(line=line, literal=literal, command=literal + 4 * line)
+
+    def _pump(self) -> None:
+        """Run whole commands, one after another, until one has to wait."""
+        if self._pumping:
+            return
+        self._pumping = True
+        reader = self.reader
+        try:
+            while reader is not None and self._running is None:
+                if self._closing or self._held_back:
+                    break
+                event = reader.next()
+                if event is None:
+                    break
+                if event.__class__ is Command:
+                    self._dispatch(event)
+                else:
+                    self._odd_event(event)
+                if self._produced >= FLUSH_AT:
+                    self._flush()
+        finally:
+            self._pumping = False
+            self._flush()
+        if self._paused and self._running is None and not self._held_back and not self._closing:
+            self._paused = False
+            self.transport.resumeProducing()
+
+    def _odd_event(self, event: Any) -> None:
+        if isinstance(event, Continuation):
+            self.write(FEEDBACK)
+        elif isinstance(event, Malformed):
+            self.write(render(event.tag, bad(event.reason)))
+            self._count_bad()
+        elif isinstance(event, Rejected):
+            self.write(render(event.tag, event.status))
+        elif isinstance(event, Fatal):
+            self.door.notes.note("fatal input", f"{self.session_id} {self.peer}: {event.reason}")
+            self._bye(bye(event.reason, event.code))
+
+    def ask_literal(
+        self, tag: bytes, name: bytes, head: bytes, size: int, sync: bool, binary: bool
+    ) -> Status | None:
+        """Accept a literal before its bytes come, or say why not."""
+        spec = self.door.table.find(self.state, name)
+        if spec is None and not legacy.has(self, name):
+            return bad("Unknown command." if not self.door.table.knows(name) else "Not now.")
+        return None
+
+    async def read_line(self) -> bytes:
+        """Wait for one raw line from the client: a SASL response, or the end of IDLE."""
+        self._flush()
+        line = self._next_line()
+        if line is not None:
+            return line
+        self._line_wanted = defer.Deferred()
+        try:
+            return await self._line_wanted
+        finally:
+            self._line_wanted = None
+
+    def _next_line(self) -> bytes | None:
+        assert self.reader is not None
+        line = self.reader.line()
+        if isinstance(line, Fatal):
+            self._odd_event(line)
+            raise WireError(line.reason)
+        return line
+
+    def _offer_line(self) -> None:
+        wanted = self._line_wanted
+        assert wanted is not None
+        try:
+            line = self._next_line()
+        except WireError:
+            wanted.errback()
+            return
+        if line is not None:
+            self._line_wanted = None
+            wanted.callback(line)
+
+    # -- one command -------------------------------------------------------------------------
+
+    def _dispatch(self, command: Command) -> None:
+        spec = self.door.table.find(self.state, command.name)
+        if spec is None:
+            if legacy.has(self, command.name):
+                legacy.run(self, command)
+                return
+            known = self.door.table.knows(command.name)
+            self.write(
+                render(command.tag, bad("Not allowed now." if known else "Unknown command."))
+            )
+            self._count_bad()
+            return
+        try:
+            arguments = spec.grammar(command)
+        except WireError as error:
+            self.write(render(command.tag, bad(error.public)))
+            self._count_bad()
+            return
+        self.run(command.tag, spec.handler(self, *arguments))  # type: ignore[arg-type]
+
+    def run(self, tag: bytes, work: Coroutine[Any, Any, Answer]) -> None:
+        """Carry out one command; its answer is written when it is there."""
+        self._running = tag
+        waiting = start(work, self._succeeded, self._failed)
+        if waiting is not None and self._running is tag:
+            self._work = waiting
+
+    def _succeeded(self, answer: Answer) -> None:
+        tag = self._running or b"*"
+        self._running = self._work = None
+        if self._closing:
+            return
+        if answer.__class__ is bytes:
+            self.write(b"%b %b" % (tag, answer))
+        else:
+            self.write(render(tag, cast(Status, answer)))
+        after, self._after = self._after, None
+        if after is not None:
+            self._flush()
+            after()
+        self._pump()
+
+    def _failed(self, error: BaseException) -> None:
+        if self._closing:
+            self._running = self._work = None
+            return
+        status = answers.status_of(error, self)
+        malformed = status.kind == "BAD"
+        self._succeeded(status)
+        if malformed:
+            self._count_bad()
+
+    def afterwards(self, action: Callable[[], None]) -> None:
+        """Do ``action`` once the answer of the running command is on its way."""
+        self._after = action
+
+    def legacy_begins(self, tag: bytes) -> None:
+        """Hold further commands until an old-style handler has answered ``tag``."""
+        self._running = tag
+
+    def legacy_ends(self, tag: bytes, status: Status) -> bool:
+        """Finish the old-style command that ``tag`` belongs to; False when none does."""
+        if self._running != tag:
+            return False
+        self._succeeded(status)
+        return True
+
+    def legacy_fails(self, error: BaseException) -> None:
+        """Finish an old-style command that raised."""
+        self._failed(error)
+
+    def _count_bad(self) -> None:
+        self.bad_commands += 1
+        if self.bad_commands >= self.door.limits.bad_commands and not self._closing:
+            self.door.notes.note("bad commands", f"{self.session_id} {self.peer}: too many")
+            self._bye(bye("Too many bad commands."))
+
+    # -- the end --------------------------------------------------------------------
+
+    def _bye(self, status: Status) -> None:
+        """Send an untagged BYE and close."""
+        if not self._closing:
+            self.write(render(None, status))
+            self.close()
+
+    def say_bye(self, text: str) -> None:
+        """End the session from outside, say because the server stops."""
+        self._bye(bye(text))
+
+    def close(self) -> None:
+        """Send what is written and close; no command runs any more."""
+        if self._closing:
+            return
+        self._flush()
+        self._closing = True
+        self.state = "logout"
+        self._disarm()
+        if self._registered:
+            self._registered = False
+            self.transport.unregisterProducer()
+        self.transport.loseConnection()
+
+    # -- states ------------------------------------------------------------------------------
+
+    def authenticated(self, user: str, account: Any, logout: Callable[[], None] | None) -> None:
+        """Enter the authenticated state; what belongs to it is made only now."""
+        self.user = user
+        self.account = account
+        self._onLogout = logout
+        self.state = "auth"
+        self._disarm()
+        self._expect_life()
+        if self.reader is not None:
+            self.reader.limits = self._reader_limits()
+
+    def selected(self, box: Any, writable: bool) -> None:
+        """Enter the selected state with an IMailbox."""
+        self.mbox = box
+        self.writable = writable
+        self.state = "select"
+
+    def deselect(self) -> None:
+        """Leave the selected mailbox, if one is."""
+        mbox, self.mbox = self.mbox, None
+        if mbox is not None:
+            mbox.removeListener(self)
+        if self.state == "select":
+            self.state = "auth"
+
+    def start_tls(self) -> None:
+        """Begin TLS; whatever was learnt or sent in the clear is forgotten (RFC 3501, 6.2.1)."""
+        if self.reader is not None:
+            self.reader.clear()
+        self.client_id = None
+        self.secure = self.startedTLS = True
+        self.transport.startTLS(self.door.tls)
