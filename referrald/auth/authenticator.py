@@ -6,28 +6,24 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from twisted.cred.checkers import ICredentialsChecker, InMemoryUsernamePasswordDatabaseDontUse
 from twisted.cred.credentials import ICredentials, IUsernamePassword
-from twisted.cred.error import LoginFailed
-from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
 from twisted.internet.interfaces import IReactorTime
-from zope.interface.interface import InterfaceClass
 
+from referrald.auth.asking import ask, password_for, those_that_check, user_of
 from referrald.auth.cache import SuccessCache
-from referrald.auth.credentials import BearerToken, Password
-from referrald.auth.deadline import within
+from referrald.auth.credentials import BearerToken
 from referrald.auth.mechanisms import run_mechanism
 from referrald.auth.names import Names
-from referrald.auth.reasons import reason
-from referrald.auth.scram import ITERATIONS, SALT_SIZE, fake_keys
+from referrald.auth.scram import FakeKeys
 from referrald.errors import (
     AuthenticationFailed,
     AuthorizationFailed,
+    ConfigurationError,
     ReferraldError,
     Unavailable,
 )
 from referrald.interfaces import IBearerToken, IClientCertificate, IScramKeys, SaslChannel
-from referrald.model import ScramKeys
+from referrald.model import Problem, ScramKeys
 
 # Stands in for what no user can have, so that the refusal takes as long as any other.
 NOBODY = "unusable-name"
@@ -67,15 +63,14 @@ class Authenticator:
         self._clock = clock
         self._seconds = seconds
         self._names = Names(lowercase=lowercase, default_domain=default_domain)
-        self._masters = frozenset(map(self._names.normalise, masters))
+        self._masters = frozenset(map(self._master, masters))
         self._allowed = tuple(mechanisms)
         self._cache = SuccessCache(seconds=cache_seconds, size=cache_size, clock=clock.seconds)
-        self._secret = secret or secrets.token_bytes(32)
-        self._fake_shape: tuple[int, int] | None = None
+        self._fakes = FakeKeys(secret or secrets.token_bytes(32))
         checkers = tuple(checkers)
-        self._passwords = _that_check(checkers, IUsernamePassword)
-        self._tokens = _that_check(checkers, IBearerToken)
-        self._certificates = _that_check(checkers, IClientCertificate)
+        self._passwords = those_that_check(checkers, IUsernamePassword)
+        self._tokens = those_that_check(checkers, IBearerToken)
+        self._certificates = those_that_check(checkers, IClientCertificate)
         self._scram = tuple(checker for checker in checkers if IScramKeys.providedBy(checker))
 
     def mechanisms(self, secure: bool, has_certificate: bool) -> tuple[str, ...]:
@@ -103,6 +98,11 @@ class Authenticator:
 
     def forget(self, user: str | None) -> None:
         """Drop what is remembered of a user whose password may have changed, or of all."""
+        if user is not None:
+            try:
+                user = self._names.normalise(user)
+            except ValueError:
+                return
         self._cache.forget(user)
 
     async def exchange(self, mechanism: str, channel: SaslChannel) -> str:
@@ -137,23 +137,23 @@ class Authenticator:
         try:
             name = self._names.normalise(user)
         except ValueError:
-            return self._fake(user)
+            return self._fakes.make(user)
         outage = None
         for provider in self._scram:
             try:
-                keys: ScramKeys | None = await self._within(provider, provider.scram_keys, name)
+                keys: ScramKeys | None = await self._question(provider.scram_keys, name)
             except AuthenticationFailed:
                 continue
             except Unavailable as error:
                 outage = error
                 continue
             if keys is not None:
-                self._learn(keys)
+                self._fakes.learn(keys)
                 return keys
         if outage is not None:
             outage.user = name
             raise outage
-        return self._fake(name)
+        return self._fakes.make(name)
 
     def authorize(self, authcid: str, authzid: str) -> str:
         """Give the user that ``authcid`` acts as on asking for ``authzid`` (RFC 4422, 3.4.1).
@@ -184,7 +184,10 @@ class Authenticator:
             usable, login = False, NOBODY
         shown = password if usable else NO_PASSWORD
         name = await self._ask(
-            self._passwords, lambda checker: _password_for(checker, login, shown), login, shown
+            self._passwords,
+            lambda checker: password_for(checker, login, shown),
+            user=login if usable else "",
+            secret=shown,
         )
         if not usable:
             raise AuthenticationFailed("not a possible user name or password")
@@ -198,10 +201,8 @@ class Authenticator:
         outcome: ReferraldError = AuthenticationFailed("wrong credentials or unknown user")
         for checker in checkers:
             try:
-                avatar_id = await self._within(
-                    checker, checker.requestAvatarId, present(checker), secret
-                )
-                return self._acceptable(_user_of(avatar_id))
+                answer = await self._question(checker.requestAvatarId, present(checker), secret)
+                return self._acceptable(user_of(answer))
             except AuthenticationFailed:
                 continue
             except Unavailable as error:
@@ -209,24 +210,11 @@ class Authenticator:
         outcome.user = user
         raise outcome
 
-    async def _within(
-        self, plugin: object, ask: Callable[[Any], Any], question: object, secret: bytes = b""
+    async def _question(
+        self, method: Callable[[Any], Any], question: object, secret: bytes = b""
     ) -> Any:
-        """Wait for a plugin's answer; its "no" and its failures become two of our errors."""
-        what = type(plugin).__name__
-        work: Deferred[Any] = maybeDeferred(ask, question)
-        try:
-            return await within(work, self._seconds, self._clock, what)
-        except CancelledError:
-            raise
-        except LoginFailed:
-            said = None
-        except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-            said = None if _unreadable(error, secret) else reason(error, secret)
-        # Raised here, outside of the handlers, so that the plugin's own error is not its context.
-        if said is None:
-            raise AuthenticationFailed(f"{what} said no")
-        raise Unavailable(f"{what}: {said}")
+        seconds, clock = self._seconds, self._clock
+        return await ask(method, question, seconds=seconds, clock=clock, secret=secret)
 
     def _acceptable(self, user: str) -> str:
         try:
@@ -235,48 +223,9 @@ class Authenticator:
             pass
         raise AuthenticationFailed("not a possible user name")
 
-    def _learn(self, keys: ScramKeys) -> None:
-        """Make fakes look like the first real keys seen.
-
-        Only the first: a fake that changed its looks later would show that it is one.
-        """
-        if self._fake_shape is None:
-            self._fake_shape = (keys.iterations, len(keys.salt))
-
-    def _fake(self, user: str) -> ScramKeys:
-        iterations, salt_size = self._fake_shape or (ITERATIONS, SALT_SIZE)
-        return fake_keys(self._secret, user, iterations=iterations, salt_size=salt_size)
-
-
-def _that_check(checkers: Sequence[Any], interface: InterfaceClass) -> tuple[Any, ...]:
-    return tuple(
-        checker
-        for checker in checkers
-        if ICredentialsChecker.providedBy(checker)
-        and any(kind.isOrExtends(interface) for kind in checker.credentialInterfaces)
-    )
-
-
-def _password_for(checker: Any, user: str, password: bytes) -> Password:
-    """Show the name as bytes, or as str to Twisted's ``memory:`` checker when it keeps str."""
-    if isinstance(checker, InMemoryUsernamePasswordDatabaseDontUse):
-        kept: Any = next(iter(checker.users), b"")
-        if isinstance(kept, str):
-            return Password(user, password)
-    return Password(user.encode("utf-8"), password)
-
-
-def _user_of(avatar_id: object) -> str:
-    """Give the name that a checker answered with; an anonymous avatar is not a proof."""
-    if avatar_id == ():
-        raise AuthenticationFailed("the checker knows nobody by that name")
-    if isinstance(avatar_id, bytes):
-        avatar_id = avatar_id.decode("utf-8", "surrogateescape")
-    if not isinstance(avatar_id, str) or not avatar_id:
-        raise Unavailable(f"a checker answered with {type(avatar_id).__name__}, not a user name")
-    return avatar_id
-
-
-def _unreadable(error: Exception, secret: bytes) -> bool:
-    """Say whether a checker failed on a password that is not text; that is a wrong password."""
-    return isinstance(error, UnicodeDecodeError) and error.object == secret
+    def _master(self, user: str) -> str:
+        try:
+            return self._names.normalise(user)
+        except ValueError as error:
+            problem = Problem(where="auth", key="masters", wrong=f"not a user name: {error}")
+        raise ConfigurationError([problem])

@@ -13,9 +13,7 @@ from referrald.errors import Unavailable
 Result = TypeVar("Result")
 
 
-def within(
-    work: Deferred[Result], seconds: float, clock: IReactorTime, what: str
-) -> Deferred[Result]:
+def within(work: Deferred[Result], seconds: float, clock: IReactorTime) -> Deferred[Result]:
     """Give the result of ``work``, or `Unavailable` when it takes longer than ``seconds``.
 
     Work that ignores being cancelled is left behind and its result dropped. Work that is cancelled
@@ -39,12 +37,12 @@ def within(
         if outcome.called:
             return
         if isinstance(failure.value, CancelledError) and not given_up:
-            outcome.errback(Unavailable(f"{what}: cancelled"))
+            outcome.errback(Unavailable("cancelled"))
         else:
             outcome.errback(failure)
 
     def late() -> None:
-        outcome.errback(Unavailable(f"{what}: no answer within {seconds:g} s"))
+        outcome.errback(Unavailable(f"no answer within {seconds:g} s"))
         work.cancel()
 
     def stop(result: Result | Failure) -> Result | Failure:

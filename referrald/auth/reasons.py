@@ -21,6 +21,8 @@ def reason(error: BaseException, *secrets: bytes) -> str:
     text = _text_of(error)
     if any(secret and secret.decode("utf-8", "replace") in text for secret in secrets):
         text = ""
+    if text and isinstance(error, ReferraldError):
+        return text[:LONGEST]
     said = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return f"{said[:LONGEST]}{_place_of(error)}"
 

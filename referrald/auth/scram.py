@@ -110,15 +110,13 @@ class ScramServer:
 def derive_keys(
     password: bytes, *, salt: bytes | None = None, iterations: int = ITERATIONS
 ) -> ScramKeys:
-    """Make a user's keys of the password; costs ``iterations`` rounds of PBKDF2."""
+    """Make a user's keys (RFC 5802 section 3); costs ``iterations`` rounds of PBKDF2.
+
+    The password is taken as it is, see `prepared_password`.
+    """
     if salt is None:
         salt = secrets.token_bytes(SALT_SIZE)
-    salted = pbkdf2_hmac("sha256", prepared_password(password), salt, iterations)
-    return keys_of_salted(salted, salt=salt, iterations=iterations)
-
-
-def keys_of_salted(salted: bytes, *, salt: bytes, iterations: int) -> ScramKeys:
-    """Make the keys of a password that is salted already (RFC 5802 section 3)."""
+    salted = pbkdf2_hmac("sha256", password, salt, iterations)
     return ScramKeys(
         iterations=iterations,
         salt=salt,
@@ -127,21 +125,35 @@ def keys_of_salted(salted: bytes, *, salt: bytes, iterations: int) -> ScramKeys:
     )
 
 
-def fake_keys(
-    secret: bytes, user: str, *, iterations: int = ITERATIONS, salt_size: int = SALT_SIZE
-) -> ScramKeys:
-    """Make keys for a user that does not exist: always the same ones, and no password fits.
+class FakeKeys:
+    """Makes keys for users that do not exist: for each always the same ones, and no password fits.
 
     secret: at least 16 random bytes; whoever has them can tell a fake from a real user.
     """
-    drawn = shake_256(b"%d:%b%b" % (len(secret), secret, user.encode("utf-8", "surrogatepass")))
-    digest = drawn.digest(64 + salt_size)
-    return ScramKeys(
-        iterations=iterations,
-        salt=digest[64:],
-        stored_key=digest[:32],
-        server_key=digest[32:64],
-    )
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._shape: tuple[int, int] | None = None
+
+    def learn(self, keys: ScramKeys) -> None:
+        """Make fakes look like the first real keys that are seen.
+
+        Only the first: a fake that changed its looks later would show that it is one.
+        """
+        if self._shape is None:
+            self._shape = (keys.iterations, len(keys.salt))
+
+    def make(self, user: str) -> ScramKeys:
+        """Give the keys of ``user``."""
+        iterations, salt_size = self._shape or (ITERATIONS, SALT_SIZE)
+        name = user.encode("utf-8", "surrogatepass")
+        digest = shake_256(self._secret + b"\0" + name).digest(64 + salt_size)
+        return ScramKeys(
+            iterations=iterations,
+            salt=digest[64:],
+            stored_key=digest[:32],
+            server_key=digest[32:64],
+        )
 
 
 def prepared_password(password: bytes) -> bytes:

@@ -1,0 +1,103 @@
+"""Threads for slow hashes: few, named, with a queue that has an end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred, execute
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
+from zope.interface import implementer
+
+from referrald.errors import Unavailable
+from referrald.interfaces import ILifecycle
+
+Result = TypeVar("Result")
+
+
+class Pool(Protocol):
+    """Runs what may take long."""
+
+    def run(self, work: Callable[..., Result], *arguments: Any) -> Awaitable[Result]:
+        """Give the result of ``work(*arguments)``; `Unavailable` when there is no room for it."""
+        ...
+
+
+@implementer(ILifecycle)
+class HashingPool:
+    """Runs work in at most ``workers`` threads; at most ``queue`` more wait for one.
+
+    Threads are started when they are first needed, so not before a daemon has forked.
+    threads: for tests, what is used in place of Twisted's `ThreadPool`.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        *,
+        workers: int = 2,
+        queue: int = 200,
+        name: str = "referrald-hash",
+        threads: Any = None,
+    ) -> None:
+        self._reactor = reactor
+        self._threads = threads or ThreadPool(minthreads=0, maxthreads=workers, name=name)
+        self._room = workers + queue
+        self._pending = 0
+        self._running = False
+
+    @property
+    def pending(self) -> int:
+        """How much work is under way or waits."""
+        return self._pending
+
+    def start(self) -> Deferred[None]:
+        """Be ready for work."""
+        self._running = True
+        return execute(self._threads.start)
+
+    def stop(self) -> Deferred[None]:
+        """Finish what is under way, drop what waits, end the threads."""
+        if not self._running:
+            return execute(lambda: None)
+        self._running = False
+        return execute(self._threads.stop)
+
+    def run(self, work: Callable[..., Result], *arguments: Any) -> Deferred[Result]:
+        """Do ``work(*arguments)`` in a thread."""
+        if not self._running:
+            return execute(_refuse, "the hashing pool is stopped")
+        if self._pending >= self._room:
+            return execute(
+                _refuse, f"the hashing pool is full ({self._pending} at work or waiting)"
+            )
+        outcome: Deferred[Result] = Deferred()
+
+        def unless_given_up() -> Result:
+            if outcome.called or not self._running:
+                raise Unavailable("the hashing pool is stopped")
+            return work(*arguments)
+
+        self._pending += 1
+        doing = deferToThreadPool(self._reactor, self._threads, unless_given_up)
+        doing.addBoth(self._done).addCallbacks(outcome.callback, outcome.errback)
+        # Not `doing` itself: its place is free when its thread is, not when nobody waits any more.
+        return outcome
+
+    def _done(self, result: Result | Failure) -> Result | Failure:
+        self._pending -= 1
+        return result
+
+
+class Inline:
+    """Runs work at once, where it is asked for: for command-line tools and tests."""
+
+    def run(self, work: Callable[..., Result], *arguments: Any) -> Deferred[Result]:
+        """Do ``work(*arguments)`` now."""
+        return execute(work, *arguments)
+
+
+def _refuse(why: str) -> Any:
+    raise Unavailable(why)
