@@ -6,6 +6,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Sized
+from urllib.parse import urlsplit
 
 from referrald.config.endpoints import endpoint_fault, endpoint_secures
 from referrald.config.report import Place, Report
@@ -16,7 +17,8 @@ from referrald.model import IMAP_PORT, Server
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
 _HOST_AND_PORT = re.compile(r"([^:/@;\[\]]+)(?::(\d{1,5}))?", re.ASCII)
-_AUTHORITY = re.compile(r"https?://(?:[^/@]*@)?(\[[^\]]*\]|[^/:?#]+)", re.IGNORECASE)
+
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 Addresses = frozenset[tuple[str, int]]
 
@@ -24,16 +26,6 @@ Addresses = frozenset[tuple[str, int]]
 def is_host(text: str) -> bool:
     """Tell whether ``text`` is a host name or an IPv4 address."""
     return len(text) <= 253 and _HOST.fullmatch(text) is not None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether ``host`` is this machine's own loopback, by its name alone."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def leads_home(server: Server, own: Addresses) -> bool:
@@ -150,12 +142,24 @@ def check_drain(place: Place, settings: ListenerSettings, own: Addresses) -> Non
 
 
 def check_introspection(place: Place, url: str) -> None:
-    """Note a URL over which tokens would travel in the clear."""
-    match = _AUTHORITY.match(url)
-    if match is None:
-        place.wrong("url", f'"{url}" is not a web address', "https://…")
-    elif url[:6].lower() != "https:" and not is_loopback(match[1]):
+    """Note a URL that is none, or over which tokens would travel in the clear."""
+    scheme, host = _web_address(url)
+    if not host:
+        place.wrong("url", "is not a web address", '"https://HOST/…", without a user or password')
+    elif scheme == "http" and host not in LOOPBACK:
         place.wrong("url", "tokens would travel in the clear", "https://…")
+
+
+def _web_address(url: str) -> tuple[str, str]:
+    """Give scheme and host of a URL for HTTP; empty when it is none."""
+    try:
+        parts = urlsplit(url)
+        usable = url.isascii() and parts.username is None and parts.port != 0
+    except ValueError:
+        return "", ""
+    if not usable or parts.scheme not in ("http", "https"):
+        return "", ""
+    return parts.scheme, parts.hostname or ""
 
 
 def check_log_file(place: Place, path: str) -> None:

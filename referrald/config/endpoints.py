@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from OpenSSL import SSL
+from OpenSSL import SSL, crypto
 from twisted.internet.endpoints import serverFromString
 from twisted.internet.interfaces import IStreamServerEndpointStringParser
 from twisted.plugin import getPlugins
@@ -111,7 +111,7 @@ def _parse_fault(kind: str, text: str) -> str:
     try:
         serverFromString(_NoReactor(), text)  # type: ignore[no-untyped-call]
         fault = ""
-    except SSL.Error:
+    except (SSL.Error, crypto.Error):
         fault = "its certificate or key is not usable PEM"
     except OSError as error:
         fault = f"cannot read {error.filename}: {error.strerror}"

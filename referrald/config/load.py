@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +31,6 @@ from referrald.config.settings import (
     ServerSettings,
     ServeSection,
     TlsSettings,
-    own_addresses,
 )
 from referrald.config.values import Wrong, did_you_mean
 from referrald.interfaces import IBearerToken
@@ -61,31 +60,44 @@ def load(path: str | os.PathLike[str], *, now: datetime | None = None) -> Loaded
     return load_document(document, file, now=now)
 
 
-def load_document(document: Mapping[str, Any], file: str, *, now: datetime | None = None) -> Loaded:
-    """Check a parsed document as though it had been read from ``file``."""
+def load_document(
+    document: Mapping[str, Any],
+    file: str,
+    *,
+    now: datetime | None = None,
+    backends: Sequence[BackendSettings] = (),
+) -> Loaded:
+    """Check a parsed document as though it had been read from ``file``.
+
+    ``backends`` come behind those of the document: a program may bring its own.
+    """
     report = Report(file)
     base = os.path.dirname(os.path.abspath(file))
     tables = read_sections(report, dict(document), base)
-    config = _assemble(report, tables, base, now or utc_now())
+    listeners = _listeners(report, tables)
+    found = _backends(report, tables, base, wanted=not backends)
+    config = _assemble(tables, listeners, found, backends, now or utc_now())
     if report.problems:
         return Loaded(config=None, problems=report.problems)
     return Loaded(config=attrs.evolve(config, path=os.path.abspath(file)), problems=[])
 
 
-def _assemble(report: Report, tables: Tables, base: str, now: datetime) -> Config:
+def _assemble(
+    tables: Tables,
+    listeners: list[tuple[Table, ListenerSettings]],
+    backends: list[tuple[Table, BackendSettings]],
+    more: Sequence[BackendSettings],
+    now: datetime,
+) -> Config:
     """Build the typed configuration and check its parts against each other.
 
     After a problem the result is for further checks only.
     """
-    server = _server(tables)
-    listeners = _listeners(report, tables)
-    tls = _tls(tables, now)
-    backends = _backends(report, tables, base)
     config = Config(
-        server=server,
+        server=_server(tables),
         listeners=tuple(listener for _, listener in listeners),
-        backends=tuple(backend for _, backend in backends),
-        tls=tls,
+        backends=(*(backend for _, backend in backends), *more),
+        tls=_tls(tables, now),
         directory=DirectorySection(**_one(tables, "directory")),
         referral=ReferralSection(**_one(tables, "referral")),
         auth=_auth(tables),
@@ -94,7 +106,7 @@ def _assemble(report: Report, tables: Tables, base: str, now: datetime) -> Confi
         log=LogSection(**_one(tables, "log")),
         extensions=_one(tables, "extensions")["use"],
     )
-    own = own_addresses(server, config.listeners)
+    own = config.own_addresses
     for table, listener in listeners:
         checks.check_drain(table.place, listener, own)
     for table, backend in backends:
@@ -164,8 +176,12 @@ def _tls(tables: Tables, now: datetime) -> TlsSettings | None:
     return None
 
 
-def _backends(report: Report, tables: Tables, base: str) -> list[tuple[Table, BackendSettings]]:
-    checks.check_any(report, tables["backend"], "[[backend]]")
+def _backends(
+    report: Report, tables: Tables, base: str, *, wanted: bool
+) -> list[tuple[Table, BackendSettings]]:
+    """Build every backend whose type is known; ``wanted``: there must be one."""
+    if wanted:
+        checks.check_any(report, tables["backend"], "[[backend]]")
     found = []
     for table in tables["backend"]:
         backend = read_backend(table, base)
@@ -191,6 +207,7 @@ def _check_auth(tables: Tables, config: Config) -> None:
     """Check that those who may log in are known, and that somebody may."""
     place, auth = tables["auth"][0].place, config.auth
     names = [table.values["name"] or table.values.get("type", "") for table in tables["backend"]]
+    names += [backend.name for backend in config.backends]
     for name in auth.backends or ():
         if name not in names:
             place.wrong("backends", f'there is no backend "{name}"', did_you_mean(name, names))

@@ -20,7 +20,7 @@ from referrald.config.checks import Addresses, leads_home
 from referrald.config.document import Table
 from referrald.config.report import Place, read_options, refuse_unknown
 from referrald.config.settings import BackendSettings
-from referrald.config.values import Wrong, did_you_mean
+from referrald.config.values import Wrong, did_you_mean, one_line
 from referrald.interfaces import IBearerToken, ICheckingFactory, IClientCertificate
 
 # What a client can present that a checker may be asked about.
@@ -56,7 +56,7 @@ def _ask(place: Place, method: str, factory: Any, options: dict[str, Any]) -> li
     try:
         answer = list(call(options))
     except Exception as error:  # noqa: BLE001 - a plugin's code, which may raise anything
-        place.wrong("type", f"its {method} failed: {type(error).__name__}: {error}")
+        place.wrong("type", f"its {method} failed: {type(error).__name__}: {one_line(error)}")
         return []
     if method == "check":
         place.report.problems += answer

@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
 from twisted.plugin import getPlugins
 from zope.interface import Interface, implementer
 
-from referrald.config.values import Wrong, did_you_mean
+from referrald.config.values import Wrong, did_you_mean, one_line
 from referrald.interfaces import IProtocolExtension, IReferralBackendFactory
 
 # The types that come with the package; a checkout that is not installed has no entry points.
@@ -67,7 +67,7 @@ def _load(reference: str, interface: type[Interface], what: str) -> Any:
         found = pkgutil.resolve_name(reference)
     except Exception as error:  # a boundary: importing runs others' code, which may raise anything
         raise Wrong(
-            f"{reference} cannot be imported: {type(error).__name__}: {_one_line(error)}",
+            f"{reference} cannot be imported: {type(error).__name__}: {one_line(error)}",
             "install what it needs",
         ) from error
     adapted = interface(found, None)
@@ -92,14 +92,10 @@ def _failures() -> Iterator[list[str]]:
     def observe(event: LogEvent) -> None:
         failure = event.get("log_failure")
         if failure is not None:
-            faults.append(f"{failure.type.__name__}: {_one_line(failure.value)}")
+            faults.append(f"{failure.type.__name__}: {one_line(failure.value)}")
 
     globalLogPublisher.addObserver(observe)
     try:
         yield faults
     finally:
         globalLogPublisher.removeObserver(observe)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())

@@ -11,13 +11,12 @@ from referrald.model import Limits, Option, OptionKind
 MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "EXTERNAL")
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, eq=False)
 class Section:
     """A table of the file.
 
     many: an array of tables, ``[[name]]``. optional: may be left out though it has required keys.
-    open: takes any further key (what a backend's type says, or free text). title names an array's
-    entry in messages.
+    open: takes any further key (what a backend's type says, or free text).
     """
 
     name: str
@@ -26,7 +25,6 @@ class Section:
     many: bool = False
     optional: bool = False
     open: bool = False
-    title: str = "name"
 
     @property
     def heading(self) -> str:

@@ -51,12 +51,19 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(words)}" if words else ""
 
 
+def one_line(text: object) -> str:
+    """Show ``text`` on one line, whatever stands in it."""
+    return " ".join(_CONTROL.sub(" ", str(text)).split())
+
+
 def display(value: object) -> str:
     """Show a TOML value shortly, on one line."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a table"
     if isinstance(value, int) and value.bit_length() > 128:
         return "a huge number"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     text = f'"{value}"' if isinstance(value, str) else str(value).lower()
     text = _CONTROL.sub("?", text)
     return text if len(text) <= 60 else text[:56] + " …"
@@ -153,9 +160,9 @@ def _path(option: Option, value: object, base: str) -> str:
 
 def _check_range(option: Option, value: float) -> None:
     if option.minimum is not None and value < option.minimum:
-        raise Wrong(f"{value:g} is too small", f"at least {option.minimum:g}")
+        raise Wrong(f"{display(value)} is too small", f"at least {option.minimum:g}")
     if option.maximum is not None and value > option.maximum:
-        raise Wrong(f"{value:g} is too large", f"at most {option.maximum:g}")
+        raise Wrong(f"{display(value)} is too large", f"at most {option.maximum:g}")
 
 
 _CONVERTERS: dict[str, Callable[[Option, object, str], Any]] = {

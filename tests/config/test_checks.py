@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+from typing import Any
+
+from referrald.config.checks import is_host
+from tests.config.fakes import ConfigTestCase, KeyPair
+from tests.proves import proves
+
+CLEAR = {"tls": "none", "allow_cleartext": True}
+DRAIN_FORM = '; such as "imap://;AUTH=*@imap2.example.org/" or "imap2.example.org"'
+
+
+def listener(**keys: Any) -> dict[str, Any]:
+    return {"endpoint": "tcp:143"} | CLEAR | keys
+
+
+class Names(ConfigTestCase):
+    def test_host_names_and_ipv4_addresses_are_hosts(self) -> None:
+        good = ["h", "imap.example.org", "imap.example.org.", "127.0.0.1", "a-b", "x_y.example"]
+        bad = ["", "a b", "-a", "a..b", "::1", "[::1]", "h:143", "é.example", "a" * 64, "a." * 140]
+        self.assertEqual([is_host(name) for name in good], [True] * len(good))
+        self.assertEqual([is_host(name) for name in bad], [False] * len(bad))
+
+    def test_a_name_that_is_no_host(self) -> None:
+        self.assertEqual(
+            self.problems_of(server={"name": "imap example", "own_names": ["::1", "a/b"]}),
+            [
+                '/d/r.toml: server.name: "imap example" is not a host name; '
+                'such as "imap.example.org"',
+                '/d/r.toml: server.own_names: "a/b" is not a host name; such as "imap.example.org"',
+            ],
+        )
+
+
+class Listeners(ConfigTestCase):
+    def lines(self, *listeners: dict[str, Any], **changes: Any) -> list[str]:
+        return self.problems_of(listener=list(listeners), **changes)
+
+    def with_tls(self) -> dict[str, Any]:
+        pair = KeyPair()
+        self.write(pair.certificate_pem + pair.key_pem, "c.pem")
+        return {"certificate": "c.pem"}
+
+    def test_names_and_endpoints_are_unique(self) -> None:
+        self.assertEqual(
+            self.lines(listener(name="a"), listener(name="a", endpoint="tcp:144"), listener()),
+            [
+                '/d/r.toml: [[listener]] #2 (a) name: "a" is taken by [[listener]] #1; '
+                "choose another",
+                '/d/r.toml: [[listener]] #3 endpoint: "tcp:143" is taken by [[listener]] #1; '
+                "choose another",
+            ],
+        )
+
+    def test_an_endpoint_that_is_none(self) -> None:
+        self.assertEqual(
+            self.lines(listener(endpoint="tpc:143")),
+            [
+                '/d/r.toml: [[listener]] #1 endpoint: "tpc:143": '
+                'there is no endpoint type "tpc"; such as "tcp:143"'
+            ],
+        )
+
+    def test_an_endpoint_that_is_missing(self) -> None:
+        lines = self.lines({"name": "a"})
+        self.assertEqual(len(lines), 1)
+        self.assertIn("[[listener]] #1 (a) endpoint: is missing; A Twisted endpoint", lines[0])
+
+    def test_tls_needs_a_certificate(self) -> None:
+        self.assertEqual(
+            self.lines({"endpoint": "tcp:143"}, listener(endpoint="tcp:993", tls="implicit")),
+            [
+                '/d/r.toml: [[listener]] #1 tls: "starttls" needs a certificate; '
+                "add a [tls] section",
+                '/d/r.toml: [[listener]] #2 tls: "implicit" needs a certificate; '
+                "add a [tls] section",
+            ],
+        )
+
+    def test_with_a_certificate_all_kinds_of_listener_are_good(self) -> None:
+        self.assertEqual(
+            self.lines(
+                {"endpoint": "tcp:143"},
+                {"endpoint": "tcp:993", "tls": "implicit"},
+                {"endpoint": f"ssl:994:privateKey={self.path('c.pem')}"},
+                listener(endpoint="unix:/run/imap.sock"),
+                tls=self.with_tls(),
+            ),
+            [],
+        )
+
+    def test_tls_is_not_set_beside_an_endpoint_that_brings_it(self) -> None:
+        tls = self.with_tls()
+        endpoint = f"ssl:993:privateKey={self.path('c.pem')}"
+        self.assertEqual(
+            self.lines({"endpoint": endpoint, "tls": "implicit"}, tls=tls),
+            [
+                '/d/r.toml: [[listener]] #1 tls: "implicit" on an endpoint that does TLS by '
+                "itself; leave tls out, or use a tcp: endpoint"
+            ],
+        )
+
+    def test_a_listener_through_which_nobody_could_log_in(self) -> None:
+        self.assertEqual(
+            self.lines({"endpoint": "tcp:143", "tls": "none"}),
+            [
+                '/d/r.toml: [[listener]] #1 tls: "none" without allow_cleartext: nobody could '
+                'log in here; tls = "starttls" or "implicit", or allow_cleartext = true on a '
+                "network you trust"
+            ],
+        )
+
+
+@proves("L6", "L9")
+class Draining(ConfigTestCase):
+    def drained(self, drain: str) -> Any:
+        """Load with one drained listener; gives its URL, or the problem's text."""
+        text = '[server]\nname = "imap.example.org"\nown_names = ["old.example.org"]\n'
+        text += f'[[listener]]\nendpoint = "tcp:143"\ntls = "none"\ndrain = "{drain}"\n'
+        loaded = self.load(text + '[[backend]]\ntype = "fake"\n')
+        if loaded.config is None:
+            lead = f"{self.file}: [[listener]] #1 drain: "
+            return [str(problem).removeprefix(lead) for problem in loaded.problems]
+        return loaded.config.listeners[0].drain
+
+    def test_a_host_becomes_a_url_with_any_mechanism(self) -> None:
+        self.assertEqual(self.drained("imap2.example.org"), "imap://;AUTH=*@imap2.example.org/")
+        self.assertEqual(self.drained("192.0.2.7:1143"), "imap://;AUTH=*@192.0.2.7:1143/")
+
+    def test_a_url_is_taken_as_it_is(self) -> None:
+        for url in ("imap://;AUTH=*@imap2.example.org/", "imap://;AUTH=PLAIN@h:1143/"):
+            self.assertEqual(self.drained(url), url)
+
+    def test_a_listener_that_drains_needs_no_way_to_log_in(self) -> None:
+        self.assertIsInstance(self.drained("imap2.example.org"), str)
+
+    def test_a_url_without_a_mechanism_would_invite_anonymous(self) -> None:
+        self.assertEqual(
+            self.drained("imap://imap2.example.org/"),
+            [
+                '"imap://imap2.example.org/" has no ;AUTH=, so that clients would log in as '
+                "anonymous" + DRAIN_FORM
+            ],
+        )
+
+    def test_a_url_of_a_mailbox(self) -> None:
+        self.assertEqual(
+            self.drained("imap://;AUTH=*@h/INBOX"),
+            ['"imap://;AUTH=*@h/INBOX" names more than a server' + DRAIN_FORM],
+        )
+
+    @proves("U4")
+    def test_an_ipv6_address(self) -> None:
+        self.assertEqual(
+            self.drained("imap://;AUTH=*@[2001:db8::1]/"),
+            [
+                '"imap://;AUTH=*@[2001:db8::1]/" has an IPv6 address, which no referral can carry'
+                + DRAIN_FORM
+            ],
+        )
+        self.assertEqual(
+            self.drained("2001:db8::1"),
+            ['"2001:db8::1" is neither a URL nor a host' + DRAIN_FORM],
+        )
+
+    def test_what_is_no_url(self) -> None:
+        (line,) = self.drained("http://imap2.example.org/")
+        self.assertTrue(line.startswith('"http://imap2.example.org/": '), line)
+        self.assertTrue(line.endswith(DRAIN_FORM), line)
+
+    def test_a_port_that_is_none(self) -> None:
+        (line,) = self.drained("imap2.example.org:99999")
+        self.assertTrue(line.startswith('"imap2.example.org:99999": '), line)
+
+    def test_draining_to_ourselves(self) -> None:
+        for name in ("imap.example.org", "OLD.example.org"):
+            self.assertEqual(
+                self.drained(name),
+                [f'"imap://;AUTH=*@{name}/" leads back to this server; name another server'],
+            )
+
+
+class TheRest(ConfigTestCase):
+    def introspection(self, url: str) -> list[str]:
+        return self.problems_of(auth={"introspection": {"url": url}})
+
+    def test_tokens_do_not_travel_in_the_clear(self) -> None:
+        self.assertEqual(
+            self.introspection("http://id.example.org/introspect"),
+            ["/d/r.toml: auth.introspection.url: tokens would travel in the clear; https://…"],
+        )
+        for url in ("https://id.example.org/i", "http://127.0.0.1:8080/i", "http://[::1]/i"):
+            self.assertEqual(self.introspection(url), [], url)
+
+    def test_what_is_no_web_address(self) -> None:
+        for url in (
+            "id.example.org",
+            "ftp://h/",
+            "https://user:hush@h/",
+            "https:///x",
+            "http://[h/",
+            "https://é.example/",
+            "https://h:x/",
+        ):
+            self.assertEqual(
+                self.introspection(url),
+                [
+                    "/d/r.toml: auth.introspection.url: is not a web address; "
+                    '"https://HOST/…", without a user or password'
+                ],
+            )
+
+    def test_a_log_file_needs_a_directory(self) -> None:
+        self.assertEqual(self.problems_of(log={"logins": "logins.log"}), [])
+        self.assertEqual(
+            self.problems_of(log={"logins": "logs/logins.log"}),
+            ["/d/r.toml: log.logins: there is no directory /d/logs; make it first"],
+        )
