@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterable, Sized
 from urllib.parse import urlsplit
 
+from referrald import imapurl
 from referrald.config.endpoints import endpoint_fault, endpoint_secures
 from referrald.config.report import Place, Report
 from referrald.config.settings import ListenerSettings, ServerSettings
 from referrald.config.values import Wrong
+from referrald.errors import UrlError
 from referrald.model import IMAP_PORT, Server
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -103,42 +105,40 @@ def default_tls(endpoint: str) -> str:
 
 def drain_url(text: str) -> str:
     """Turn ``drain`` into the URL that is sent (RFC 2221 section 4.2); raises `Wrong`."""
-    # Here, because most configurations drain nothing.
-    from referrald import imapurl
-    from referrald.errors import UrlError
-
     right = 'such as "imap://;AUTH=*@imap2.example.org/" or "imap2.example.org"'
     try:
-        if "://" not in text:
-            match = _HOST_AND_PORT.fullmatch(text)
-            if match is None or not is_host(match[1]):
-                raise Wrong(f'"{text}" is neither a URL nor a host', right)
-            port = int(match[2]) if match[2] else None
-            return str(imapurl.ImapUrl(host=match[1], port=port, auth="*"))
-        url = imapurl.parse(text)
+        url = imapurl.parse(text) if "://" in text else _url_of_host(text)
     except UrlError as error:
-        raise Wrong(f'"{text}": {error}', right) from error
+        raise Wrong(f'"{text}": {error.reason}', right) from error
+    fault = ""
     if url.kind != "server":
-        raise Wrong(f'"{text}" names more than a server', right)
-    if ":" in url.host:
-        raise Wrong(f'"{text}" has an IPv6 address, which no referral can carry', right)
-    if url.auth is None:
-        raise Wrong(f'"{text}" has no ;AUTH=, so that clients would log in as anonymous', right)
+        fault = "names more than a server"
+    elif ":" in url.host:
+        fault = "has an IPv6 address, which no referral can carry"
+    elif url.user is not None:
+        fault = "names a user, for everyone"
+    elif url.auth is None:
+        fault = "has no ;AUTH=, so that clients would log in as anonymous"
+    if fault:
+        raise Wrong(f'"{text}" {fault}', right)
     return str(url)
 
 
-def drain_server(url: str) -> Server:
-    """Give the server that a checked drain URL leads to."""
-    from referrald import imapurl
-
-    parts = imapurl.parse(url)
-    return Server(host=parts.host, port=parts.port or IMAP_PORT)
+def _url_of_host(text: str) -> imapurl.ImapUrl:
+    match = _HOST_AND_PORT.fullmatch(text)
+    if match is None or not is_host(match[1]):
+        raise UrlError("neither a URL nor a host")
+    return imapurl.ImapUrl(host=match[1], port=int(match[2]) if match[2] else None, auth="*")
 
 
 def check_drain(place: Place, settings: ListenerSettings, own: Addresses) -> None:
     """Note a listener that would send everyone back to this server."""
-    if settings.drain and leads_home(drain_server(settings.drain), own):
-        place.wrong("drain", f'"{settings.drain}" leads back to this server', "name another server")
+    try:
+        url = imapurl.parse(settings.drain)
+    except UrlError:
+        return  # none, or noted already
+    if leads_home(Server(host=url.host, port=url.port or IMAP_PORT), own):
+        place.wrong("drain", f'"{url}" leads back to this server', "name another server")
 
 
 def check_introspection(place: Place, url: str) -> None:

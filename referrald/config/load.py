@@ -162,7 +162,6 @@ def _listener(table: Table) -> ListenerSettings:
             values["drain"] = checks.drain_url(values["drain"])
         except Wrong as error:
             table.place.wrong("drain", error.wrong, error.right)
-            values["drain"] = ""
     return ListenerSettings(**values)
 
 

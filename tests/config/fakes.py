@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -90,7 +91,7 @@ class ConfigTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.factory = FakeFactory()
         self.patch(plugins, "BUILT_IN", {**plugins.BUILT_IN, "fake": f"{__name__}:factory"})
-        self.patch(__import__(__name__, fromlist=["factory"]), "factory", self.factory)
+        self.patch(sys.modules[__name__], "factory", self.factory)
         self.directory = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.directory)
         self.file = os.path.join(self.directory, "r.toml")

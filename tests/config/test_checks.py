@@ -143,6 +143,12 @@ class Draining(ConfigTestCase):
             ],
         )
 
+    def test_a_url_with_a_user_would_be_for_one_alone(self) -> None:
+        self.assertEqual(
+            self.drained("imap://alice;AUTH=*@h/"),
+            ['"imap://alice;AUTH=*@h/" names a user, for everyone' + DRAIN_FORM],
+        )
+
     def test_a_url_of_a_mailbox(self) -> None:
         self.assertEqual(
             self.drained("imap://;AUTH=*@h/INBOX"),
@@ -160,7 +166,7 @@ class Draining(ConfigTestCase):
         )
         self.assertEqual(
             self.drained("2001:db8::1"),
-            ['"2001:db8::1" is neither a URL nor a host' + DRAIN_FORM],
+            ['"2001:db8::1": neither a URL nor a host' + DRAIN_FORM],
         )
 
     def test_what_is_no_url(self) -> None:
@@ -174,9 +180,9 @@ class Draining(ConfigTestCase):
 
     def test_draining_to_ourselves(self) -> None:
         for name in ("imap.example.org", "OLD.example.org"):
+            url = f"imap://;AUTH=*@{name.lower()}/"
             self.assertEqual(
-                self.drained(name),
-                [f'"imap://;AUTH=*@{name}/" leads back to this server; name another server'],
+                self.drained(name), [f'"{url}" leads back to this server; name another server']
             )
 
 
