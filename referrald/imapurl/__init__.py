@@ -1,0 +1,10 @@
+"""IMAP URLs (RFC 5092): parse, resolve, write, and make the one that a login referral carries.
+
+Pure: no reactor, no policy, nothing of the house but its errors.
+"""
+
+from referrald.imapurl.parsing import parse, resolve
+from referrald.imapurl.referral import in_response_code, login_referral
+from referrald.imapurl.url import ImapUrl, Kind
+
+__all__ = ["ImapUrl", "Kind", "in_response_code", "login_referral", "parse", "resolve"]
