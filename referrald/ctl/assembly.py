@@ -1,0 +1,105 @@
+"""The server's own assembly, for verbs that show what it would do."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import attrs
+
+from referrald.config.settings import Config
+from referrald.model import Decision, Home, Login
+
+
+class Normaliser(Protocol):
+    """What is needed of the authenticator."""
+
+    def normalise(self, user: str) -> str:
+        """Give the name under which ``user`` is known; ValueError for an impossible one."""
+        ...
+
+
+class Found(Protocol):
+    """What is needed of the answer to a lookup; ``age`` in seconds."""
+
+    @property
+    def home(self) -> Home | None:
+        """The home, None for an unknown user."""
+
+    @property
+    def source(self) -> str:
+        """The backend that said so."""
+
+    @property
+    def age(self) -> float | None:
+        """How long ago it said so."""
+
+    @property
+    def stale(self) -> bool:
+        """The answer is older than it should be, because the backend is down."""
+
+    @property
+    def cached(self) -> bool:
+        """The answer was there already."""
+
+
+class Directory(Protocol):
+    """What is needed of the directory."""
+
+    def explain(self, login: Login) -> Awaitable[Found]:
+        """Look a user up and say where the answer comes from."""
+        ...
+
+
+class Router(Protocol):
+    """What is needed of the router."""
+
+    async def route(self, login: Login) -> Decision:
+        """Decide what is done about a login."""
+        ...
+
+
+class Assembled(Protocol):
+    """What is needed of `referrald.assembly.Assembly`."""
+
+    authenticator: Normaliser
+    directory: Directory
+    router: Router
+
+    async def start(self) -> None:
+        """Start backends and threads."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop them."""
+        ...
+
+    async def transcript(self, lines: Sequence[bytes]) -> bytes:
+        """Give all that a session over TLS answers to ``lines``."""
+        ...
+
+
+def assemble(config: Config, reactor: Any) -> Assembled:
+    """Build what the server would build."""
+    # Here, because it brings in the whole server, which most verbs do without.
+    from referrald.assembly import Assembly
+
+    assembled: Assembled = Assembly.from_config(quiet(config), reactor)
+    return assembled
+
+
+def quiet(config: Config) -> Config:
+    """Keep the login lines of a trial out of the server's file."""
+    return attrs.evolve(config, log=attrs.evolve(config.log, logins="twisted"))
+
+
+@asynccontextmanager
+async def running(config: Config, reactor: Any) -> AsyncIterator[Assembled]:
+    """Give a started assembly, and stop it in the end."""
+    assembly = assemble(config, reactor)
+    await assembly.start()
+    try:
+        yield assembly
+    finally:
+        await assembly.stop()
