@@ -35,6 +35,10 @@ BCRYPT_LONGEST = 72
 _CRYPT_LETTERS = "./" + string.digits + string.ascii_uppercase + string.ascii_lowercase
 _BCRYPT_LETTERS = "./" + string.ascii_uppercase + string.ascii_lowercase + string.digits
 _PBKDF2 = re.compile(rb"\$1\$([^$]*)\$(\d{1,9})\$([0-9a-fA-F]{40})")
+_ARGON2 = re.compile(
+    rb"\$(argon2i|argon2id)\$v=19\$m=[1-9]\d{0,7},t=[1-9]\d{0,7},p=[1-9]\d{0,2}"
+    rb"\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
+)
 _SCRAM = re.compile(rb"(\d{1,9}),([A-Za-z0-9+/]+=*),([A-Za-z0-9+/]+=*),([A-Za-z0-9+/]+=*)")
 
 
@@ -265,6 +269,10 @@ def argon2_verifier(kind: str) -> Verifier:
     def verify(password: bytes, stored: bytes) -> bool:
         from cryptography.exceptions import InvalidKey
 
+        # The library tells a malformed hash and a wrong password apart no further.
+        form = _ARGON2.fullmatch(stored)
+        if form is None or form[1] != kind.lower().encode("ascii"):
+            raise Malformed("not in the form that Argon2 hashes have")
         try:
             _argon2(kind).verify_phc_encoded(password, stored.decode("ascii"))
         except InvalidKey:

@@ -27,7 +27,8 @@ class Names:
         """
         name = saslprep(user)
         if self.lowercase:
-            name = name.lower()
+            # Lower case may be in need of being composed again.
+            name = saslprep(name.lower())
         if self.default_domain and name and "@" not in name:
             name = f"{name}@{self.default_domain}"
         if not name or len(name.encode("utf-8")) > LONGEST:

@@ -80,12 +80,12 @@ class StoredPasswordChecker:
             if sample is not None and self._plain(user, sample) is not None:
                 await self._derive(user, NO_PASSWORD)
             return None
-        self._usual.see(stored)
         try:
             keys = schemes.scram_keys(stored)
         except SchemeError as error:
             self._tell(user, error)
             return None
+        self._usual.see(stored, False)
         plain = self._plain(user, stored) if keys is None else None
         return keys if plain is None else await self._derive(user, plain)
 
@@ -105,16 +105,17 @@ class StoredPasswordChecker:
 
     async def _fits(self, user: str, stored: StoredPassword | None, password: bytes) -> bool:
         if stored is not None:
-            self._usual.see(stored)
             try:
                 right = await self._verify(stored, password)
             except SchemeError as error:
                 self._tell(user, error)
             else:
-                if right:
-                    self._usual.count(stored)
+                self._usual.see(stored, right)
                 return right
-        await self._verify(self._usual.stored or DUMMY, password)
+        try:
+            await self._verify(self._usual.stored or DUMMY, password)
+        except SchemeError:
+            await self._verify(DUMMY, password)
         return False
 
     async def _verify(self, stored: StoredPassword, password: bytes) -> bool:
@@ -175,16 +176,14 @@ class Usual:
             return self._examples[max(self._counts, key=self._counts.__getitem__)]
         return None
 
-    def see(self, stored: StoredPassword) -> None:
-        """Take the first password as usual, until others are counted."""
-        if not self._counts and schemes.known(stored.scheme):
-            self._counts[stored.scheme] = 0
-            self._examples[stored.scheme] = stored
+    def see(self, stored: StoredPassword, right: bool) -> None:
+        """Count a login. Failed ones do not count, since anybody could make them.
 
-    def count(self, stored: StoredPassword) -> None:
-        """Count a login. Failed ones do not count: anybody could make them."""
-        self._counts[stored.scheme] += 1
-        self._examples[stored.scheme] = stored
+        But the first password that is seen serves until there are others.
+        """
+        if right or not self._counts:
+            self._counts[stored.scheme] += right
+            self._examples[stored.scheme] = stored
 
 
 def _text(name: bytes | str) -> str:
