@@ -66,14 +66,37 @@ class TokenServer:
 
 
 class Configured(Protocol):
-    """What the section ``[auth.introspection]`` says."""
+    """What the section ``[auth.introspection]`` says; times in seconds."""
 
-    url: str
-    client_id: str
-    client_secret: str
-    user_claim: str
-    scope: str
-    timeout: float
+    @property
+    def url(self) -> str:
+        """The introspection endpoint."""
+        ...
+
+    @property
+    def client_id(self) -> str:
+        """Our name at that server."""
+        ...
+
+    @property
+    def client_secret(self) -> str:
+        """Our secret there."""
+        ...
+
+    @property
+    def user_claim(self) -> str:
+        """The field that names the user."""
+        ...
+
+    @property
+    def scope(self) -> str:
+        """What the token must be good for."""
+        ...
+
+    @property
+    def timeout(self) -> float:
+        """How long an answer may take."""
+        ...
 
 
 def make_agent(reactor: Any, settings: TokenServer) -> IAgent:
