@@ -6,11 +6,12 @@ import ipaddress
 import os
 import re
 from collections.abc import Iterable, Sized
+from typing import Any
 from urllib.parse import urlsplit
 
 from referrald import imapurl
 from referrald.config.endpoints import endpoint_fault, endpoint_secures
-from referrald.config.report import Place, Report
+from referrald.config.report import Place, Report, show_key
 from referrald.config.settings import ListenerSettings, ServerSettings
 from referrald.config.values import Wrong
 from referrald.errors import UrlError
@@ -49,6 +50,22 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def check_identity(place: Place, fields: dict[str, Any]) -> None:
+    """Note what the ID command cannot say (RFC 2971 section 3.3)."""
+    if len(fields) > 30:
+        place.report.add(
+            place.section.name, "has more than 30 fields", "30 is what RFC 2971 allows"
+        )
+    for name, value in fields.items():
+        key = show_key(name)
+        if not isinstance(value, str):
+            place.wrong(key, "is not text", "put it in quotes")
+        elif not (name + value).isprintable() or not name.isascii():
+            place.wrong(key, "has characters that cannot be sent", "printable text")
+        elif not 0 < len(name) <= 30 or len(value.encode()) > 1024:
+            place.wrong(key, "is too long", "30 characters for a name, 1024 bytes for a value")
 
 
 def check_distinct(values: Iterable[tuple[Place, str, str | None]]) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import attrs
 
 from referrald.config.report import Place, Report, read_options, refuse_unknown, show_key
-from referrald.config.schema import SECTIONS, Section
+from referrald.config.schema import SECTIONS
+from referrald.config.section import Section
 from referrald.config.values import did_you_mean, display
 
 _AT_LINE = re.compile(r" \(at line (\d+), column (\d+)\)$")

@@ -124,15 +124,9 @@ def _one(tables: Tables, name: str) -> dict[str, Any]:
 
 
 def _server(tables: Tables) -> ServerSettings:
-    table = tables["server"][0]
-    identity = {}
-    extra = tables["server.id"][0]
-    for key, value in extra.more.items():
-        if isinstance(value, str):
-            identity[key] = value
-        else:
-            extra.place.wrong(key, "is not text", "put it in quotes")
-    settings = ServerSettings(**{"name": ""} | table.values, id=identity)
+    table, identity = tables["server"][0], tables["server.id"][0]
+    checks.check_identity(identity.place, identity.more)
+    settings = ServerSettings(**{"name": ""} | table.values, id=identity.more)
     checks.check_server(table.place, settings)
     return settings
 
@@ -210,6 +204,8 @@ def _check_auth(tables: Tables, config: Config) -> None:
     for name in auth.backends or ():
         if name not in names:
             place.wrong("backends", f'there is no backend "{name}"', did_you_mean(name, names))
+    if "@" in auth.default_domain:
+        place.wrong("default_domain", "has an @ in it", 'such as "example.org"')
     kinds = check_checkers(place, auth.checkers)
     tokens = auth.introspection is not None or IBearerToken in kinds
     certificates = config.tls is not None and bool(config.tls.client_ca)

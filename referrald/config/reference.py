@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from referrald.config.plugins import backend_factory, backend_names
-from referrald.config.schema import BACKEND, SECTIONS, Section
+from referrald.config.schema import BACKEND, SECTIONS
+from referrald.config.section import Section
 from referrald.config.writing import format_duration, format_size, toml_value
 from referrald.model import Option
 

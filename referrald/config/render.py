@@ -13,13 +13,13 @@ from referrald.config.schema import (
     BACKEND,
     EXTENSIONS,
     HALF_SECRET,
-    INTROSPECTION,
     LISTENER,
     SECTIONS,
     SERVER_ID,
     TLS,
-    Section,
 )
+from referrald.config.schema_auth import INTROSPECTION
+from referrald.config.section import Section
 from referrald.config.settings import Config
 from referrald.config.writing import format_duration, format_size, toml_key, toml_value
 from referrald.model import Option

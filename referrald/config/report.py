@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from referrald.config.schema import Section
+from referrald.config.section import Section
 from referrald.config.values import Wrong, convert, did_you_mean, display
 from referrald.model import Option, Problem
 

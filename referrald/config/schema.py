@@ -4,33 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import attrs
-
-from referrald.model import Limits, Option, OptionKind
-
-MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "EXTERNAL")
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class Section:
-    """A table of the file.
-
-    many: an array of tables, ``[[name]]``. optional: may be left out though it has required keys.
-    open: takes any further key (what a backend's type says, or free text).
-    """
-
-    name: str
-    help: str
-    options: tuple[Option, ...]
-    many: bool = False
-    optional: bool = False
-    open: bool = False
-
-    @property
-    def heading(self) -> str:
-        """The table's header as it stands in the file."""
-        return f"[[{self.name}]]" if self.many else f"[{self.name}]"
-
+from referrald.config.schema_auth import AUTH, INTROSPECTION
+from referrald.config.schema_limits import LIMITS
+from referrald.config.section import Section
+from referrald.model import Option
 
 SERVER = Section(
     name="server",
@@ -255,111 +232,6 @@ REFERRAL = Section(
     ),
 )
 
-AUTH = Section(
-    name="auth",
-    help="Who may log in, and how.",
-    options=(
-        Option(
-            name="backends",
-            kind="strings",
-            help="Names of the backends whose passwords count; all that keep passwords when left "
-            "out.",
-        ),
-        Option(
-            name="checkers",
-            kind="strings",
-            default=(),
-            help="Credential checkers of `twisted.cred` as strings, as for `--auth` of every "
-            "Twisted server: `file:/etc/referrald/passwords`. `twistd referrald --help-auth` "
-            "lists them.",
-        ),
-        Option(
-            name="masters",
-            kind="strings",
-            default=(),
-            help="Users who may act as any other user (SASL authorization identity).",
-        ),
-        Option(
-            name="mechanisms",
-            kind="strings",
-            choices=MECHANISMS,
-            default=(),
-            help="The SASL mechanisms to offer. When empty: all that can work with what is "
-            "configured.",
-        ),
-        Option(
-            name="lowercase",
-            kind="boolean",
-            default=False,
-            help="Fold user names to lower case before anything else is done with them.",
-        ),
-        Option(
-            name="default_domain",
-            kind="string",
-            default="",
-            help="Added behind `@` to a user name that has none.",
-        ),
-        Option(
-            name="cache",
-            kind="duration",
-            default=60.0,
-            minimum=0,
-            help="How long a good password is remembered (as a keyed hash), so that clients that "
-            "log in again and again are cheap. 0 switches this off.",
-        ),
-        Option(
-            name="cache_size",
-            kind="integer",
-            default=10_000,
-            minimum=0,
-            help="How many good passwords are remembered.",
-        ),
-        Option(
-            name="workers",
-            kind="integer",
-            default=2,
-            minimum=1,
-            maximum=256,
-            help="Threads that compute password hashes.",
-        ),
-    ),
-)
-
-INTROSPECTION = Section(
-    name="auth.introspection",
-    help="Asks an OAuth 2.0 server about bearer tokens (RFC 7662), for OAUTHBEARER and XOAUTH2.",
-    optional=True,
-    options=(
-        Option(
-            name="url",
-            kind="string",
-            required=True,
-            help="The introspection endpoint; `https://`, or `http://` on loopback.",
-        ),
-        Option(name="client_id", kind="string", default="", help="Our name at that server."),
-        Option(name="client_secret", kind="secret", default="", help="Our secret there."),
-        Option(
-            name="user_claim",
-            kind="string",
-            default="username",
-            help="The field of the answer that holds the user name.",
-        ),
-        Option(
-            name="scope",
-            kind="string",
-            default="",
-            help="A scope that the token must have; any will do when empty.",
-        ),
-        Option(
-            name="timeout",
-            kind="duration",
-            default=5.0,
-            minimum=0.1,
-            help="How long an answer may take.",
-        ),
-    ),
-)
-
 SERVE = Section(
     name="serve",
     help="What happens to users whose home is here.",
@@ -372,54 +244,6 @@ SERVE = Section(
             help="`none`: they are refused. `memory`: mailboxes that are gone when the server "
             "stops, for trying things out.",
         ),
-    ),
-)
-
-_LIMITS: dict[str, tuple[OptionKind, float, str]] = {
-    "connections": ("integer", 0, "Connections at a time; further ones get `BYE`. 0: no limit."),
-    "connections_per_address": (
-        "integer",
-        0,
-        "Connections at a time from one address; further ones get `BYE`. 0: no limit.",
-    ),
-    "auth_time": (
-        "duration",
-        1,
-        "Time from connecting to having logged in, the TLS handshake included; then `BYE`.",
-    ),
-    "idle_time": (
-        "duration",
-        60,
-        "Time that a logged-in client may be silent; then `BYE`. RFC 9051 asks for 30 minutes.",
-    ),
-    "login_failures": ("integer", 1, "Failed logins on one connection; then `BYE`."),
-    "failure_delay": ("duration", 0, "Time that the answer to a failed login is held back."),
-    "bad_commands": ("integer", 1, "Commands answered `BAD` before login; then `BYE`."),
-    "line": ("size", 512, "Longest command line before login; then `BYE`."),
-    "literal": ("size", 64, "Largest literal before login; a larger one is refused."),
-    "line_authenticated": ("size", 512, "Longest command line after login; then `BYE`."),
-    "literal_authenticated": ("size", 64, "Largest literal after login; a larger one is refused."),
-    "queue": (
-        "size",
-        1024,
-        "Bytes of commands that wait for the one in flight; the connection is not read further "
-        "while there are more.",
-    ),
-    "write_stall": (
-        "duration",
-        1,
-        "Time that a client may leave its answers unread; then the connection is dropped.",
-    ),
-}
-
-_LIMIT_DEFAULTS = attrs.asdict(Limits())
-
-LIMITS = Section(
-    name="limits",
-    help="What a peer may use, above all before it has logged in.",
-    options=tuple(
-        Option(name=name, kind=kind, help=text, minimum=least, default=_LIMIT_DEFAULTS[name])
-        for name, (kind, least, text) in _LIMITS.items()
     ),
 )
 

@@ -146,6 +146,25 @@ class Problems(ConfigTestCase):
             ["/d/r.toml: server.id.version: is not text; put it in quotes"],
         )
 
+    def test_an_id_that_cannot_be_sent(self) -> None:
+        self.assertEqual(
+            self.problems_of(
+                server={"id": {"a": "x\r\ny", "b": "z" * 1025, "c" * 31: "", "é": ""}}
+            ),
+            [
+                "/d/r.toml: server.id.a: has characters that cannot be sent; printable text",
+                "/d/r.toml: server.id.b: is too long; "
+                "30 characters for a name, 1024 bytes for a value",
+                f"/d/r.toml: server.id.{'c' * 31}: is too long; "
+                "30 characters for a name, 1024 bytes for a value",
+                '/d/r.toml: server.id."é": has characters that cannot be sent; printable text',
+            ],
+        )
+        self.assertEqual(
+            self.problems_of(server={"id": {f"k{n}": "" for n in range(31)}}),
+            ["/d/r.toml: server.id: has more than 30 fields; 30 is what RFC 2971 allows"],
+        )
+
     def test_a_problem_of_every_kind_comes_in_one_go(self) -> None:
         lines = self.problems(
             '[server]\nname = "a b"\n[[listener]]\nendpoint = "tcp:x"\n[[backend]]\ntype = "fak"\n'

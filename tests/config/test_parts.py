@@ -144,6 +144,12 @@ class Checkers(ConfigTestCase):
             ['/d/r.toml: auth.backends: there is no backend "fakes"; did you mean "fake"?'],
         )
 
+    def test_a_domain_is_given_without_its_at_sign(self) -> None:
+        self.assertEqual(
+            self.lines(default_domain="@example.org"),
+            ['/d/r.toml: auth.default_domain: has an @ in it; such as "example.org"'],
+        )
+
     def test_an_unknown_mechanism(self) -> None:
         self.assertEqual(
             self.lines(mechanisms=["CRAM-MD5"])[0].partition("; ")[0],

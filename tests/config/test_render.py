@@ -47,6 +47,9 @@ idle_time = "45m"
 """
 
 
+KEYS = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=5)
+
+
 class Rendering(ConfigTestCase):
     def good(self, text: str) -> Config:
         loaded = self.load(text)
@@ -103,7 +106,9 @@ class Rendering(ConfigTestCase):
             {},
             optional={
                 "greeting": st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=9),
-                "id": st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=3),
+                "id": st.dictionaries(
+                    KEYS, st.text(max_size=9).filter(str.isprintable), max_size=3
+                ),
             },
         ),
         st.fixed_dictionaries(

@@ -4,7 +4,8 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.config import settings
-from referrald.config.schema import SECTIONS, SERVER_ID, Section
+from referrald.config.schema import SECTIONS, SERVER_ID
+from referrald.config.section import Section
 from referrald.config.values import convert
 from referrald.config.writing import toml_value
 from referrald.model import Limits, Option
