@@ -54,6 +54,13 @@ class IWatchableBackend(Interface):
         """
 
 
+class IReloadable(Interface):
+    """A backend that can be told to look at its source now."""
+
+    def reload() -> Awaitable[None]:
+        """Read the source again; a broken one is logged and changes nothing."""
+
+
 class IPasswordStore(Interface):
     """A backend that also keeps password hashes, so that the same source authenticates."""
 

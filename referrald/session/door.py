@@ -13,6 +13,7 @@ import attrs
 from referrald.interfaces import SaslChannel
 from referrald.model import Decision, Limits, Login, LoginEvent
 from referrald.session.table import CommandTable
+from referrald.wire.reader import ReaderLimits
 
 
 class Authenticator(Protocol):
@@ -109,3 +110,15 @@ class Door:
     ident: Mapping[str, str] = attrs.field(factory=dict)
     extensions: tuple[Any, ...] = ()
     memo: dict[Hashable, bytes] = attrs.field(factory=dict, eq=False, repr=False)
+    before_login: ReaderLimits = attrs.field(init=False)
+    after_login: ReaderLimits = attrs.field(init=False)
+
+    @before_login.default
+    def _before_login(self) -> ReaderLimits:
+        limits = self.limits
+        return ReaderLimits(line=limits.line, literal=limits.literal, command=4 * limits.line)
+
+    @after_login.default
+    def _after_login(self) -> ReaderLimits:
+        literal, line = self.limits.literal_authenticated, self.limits.line_authenticated
+        return ReaderLimits(line=line, literal=literal, command=literal + 4 * line)

@@ -32,7 +32,6 @@ from referrald.wire.reader import (
     Continuation,
     Fatal,
     Malformed,
-    ReaderLimits,
     Rejected,
 )
 from referrald.wire.response import Status, bad, bye, continuation, render
@@ -97,7 +96,13 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
             self._bye(answers.drained(door.drain))
             return
         self._expect_login()
-        transport.write(capabilities.greeting(self))
+        if not getattr(transport, "handshaking", False):
+            transport.write(capabilities.greeting(self))
+
+    def handshakeCompleted(self) -> None:
+        """Greet, if TLS came first: what is offered may depend on the client's certificate."""
+        if not self.startedTLS and not self._closing:
+            self.transport.write(capabilities.greeting(self))
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Let go of everything that the connection held."""
@@ -140,7 +145,7 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
             return
         reader = self.reader
         if reader is None:
-            reader = self.reader = CommandReader(self._reader_limits(), self.ask_literal)
+            reader = self.reader = CommandReader(self.door.before_login, self.ask_literal)
         reader.feed(data)
         if self.state != "unauth":
             self._last_input = self.door.clock()
@@ -151,14 +156,6 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
             self._paused = True
             self.transport.pauseProducing()
 
-    def _reader_limits(self) -> ReaderLimits:
-        limits = self.door.limits
-        if self.state == "unauth":
-            return ReaderLimits(line=limits.line, literal=limits.literal, command=4 * limits.line)
-        literal = limits.literal_authenticated
-        line = limits.line_authenticated
-        return ReaderLimits(line=line, literal=literal, command=literal + 4 * line)
-
     def _pump(self) -> None:
         """Run whole commands, one after another, until one has to wait."""
         if self._pumping:
@@ -166,7 +163,7 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
         self._pumping = True
         reader = self.reader
         try:
-            while reader is not None and self._running is None:
+            while reader is not None and reader.buffered and self._running is None:
                 if self._closing or self._held_back:
                     break
                 event = reader.next()
@@ -353,7 +350,7 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
         self._disarm()
         self._expect_life()
         if self.reader is not None:
-            self.reader.limits = self._reader_limits()
+            self.reader.limits = self.door.after_login
 
     def selected(self, box: Any, writable: bool) -> None:
         """Enter the selected state with an IMailbox."""

@@ -1,0 +1,214 @@
+"""Put a configuration together: backends, checkers, routing and the doors of the listeners.
+
+An `Assembly` belongs to one configuration and is thrown away with it; `Lasting` is what a reload
+must not lose.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from twisted.cred.strcred import makeChecker
+
+from referrald import __version__
+from referrald.auth.authenticator import Authenticator
+from referrald.auth.certificates import CertificateChecker
+from referrald.auth.introspection import IntrospectionChecker
+from referrald.auth.pool import HashingPool
+from referrald.auth.stored import StoredPasswordChecker
+from referrald.config.plugins import extension
+from referrald.config.settings import Config, ListenerSettings
+from referrald.interfaces import IPasswordStore, IReloadable, IWatchableBackend
+from referrald.ops.counts import ConnectionCounts
+from referrald.ops.logs import EventLog, LoginLog
+from referrald.ops.tls import TlsHolder
+from referrald.ops.wheel import TimerWheel
+from referrald.realm import LocalRealm
+from referrald.routing.directory import Directory, DirectorySettings
+from referrald.routing.guard import StormBreaker
+from referrald.routing.policy import PolicySettings
+from referrald.routing.router import Router
+from referrald.session.builtin import standard_table
+from referrald.session.door import Door
+from referrald.store.memory import MemoryStore
+from referrald.transcript import transcript
+
+
+class Lasting:
+    """What outlives a reload: timers, counts, logs, the certificate holder, the store."""
+
+    def __init__(self, reactor: Any, config: Config) -> None:
+        limits = config.limits
+        self.reactor = reactor
+        self.wheel = TimerWheel(reactor)
+        self.counts = ConnectionCounts(limits.connections, limits.connections_per_address)
+        self.notes = EventLog(reactor)
+        self.logins = LoginLog(reactor, form=config.log.format, destination=config.log.logins)
+        self.tls = None if config.tls is None else TlsHolder(config.tls)
+        self.store = MemoryStore()
+        self.breaker = StormBreaker(
+            clock=reactor.seconds,
+            count=config.referral.storm_count,
+            window=config.referral.storm_window,
+        )
+
+    def handshake_failed(self, address: str, reason: str) -> None:
+        """Note a TLS handshake that came to nothing."""
+        self.notes.note(f"handshake {address}", f"{address}: {reason}")
+
+    def adopt(self, config: Config, certificate: Any) -> None:
+        """Go over to a new configuration, whose TLS context is ready."""
+        limits = config.limits
+        self.counts.total = limits.connections
+        self.counts.per_address = limits.connections_per_address
+        self.logins.close()
+        self.logins = LoginLog(self.reactor, form=config.log.format, destination=config.log.logins)
+        if config.tls is None:
+            self.tls = None
+        elif self.tls is None:
+            self.tls = TlsHolder(config.tls)
+        else:
+            self.tls.adopt(certificate)
+
+    def close(self) -> None:
+        """Let go of files and timers."""
+        self.wheel.stop()
+        self.logins.close()
+
+
+class Assembly:
+    """The parts that one configuration asks for.
+
+    extra_checkers: `twisted.cred` checkers from elsewhere (``--auth``), asked after those of the
+    configuration.
+    """
+
+    def __init__(
+        self, config: Config, reactor: Any, lasting: Lasting, extra_checkers: Iterable[Any] = ()
+    ) -> None:
+        self.config = config
+        self.reactor = reactor
+        self.lasting = lasting
+        self.backends = [
+            (settings.name, settings.factory.build(settings.options, reactor))
+            for settings in config.backends
+        ]
+        self.pool = HashingPool(reactor, workers=config.auth.workers)
+        self.directory = Directory(
+            self.backends,
+            clock=reactor,
+            settings=_directory_settings(config),
+            on_event=lasting.notes.directory,
+        )
+        self.authenticator = self._authenticator(extra_checkers)
+        self.router = Router(self.directory, _policy(config), lasting.breaker)
+        self._unwatch: list[Any] = []
+
+    def _authenticator(self, extra: Iterable[Any]) -> Authenticator:
+        auth = self.config.auth
+        return Authenticator(
+            [*self._checkers(), *extra],
+            clock=self.reactor,
+            cache_seconds=auth.cache,
+            cache_size=auth.cache_size,
+            masters=auth.masters,
+            mechanisms=auth.mechanisms,
+            lowercase=auth.lowercase,
+            default_domain=auth.default_domain,
+        )
+
+    def _checkers(self) -> list[Any]:
+        auth, tls = self.config.auth, self.config.tls
+        found: list[Any] = []
+        for name, backend in self.backends:
+            store = IPasswordStore(backend, None)
+            if store is not None and (auth.backends is None or name in auth.backends):
+                found.append(StoredPasswordChecker(store, self.pool))
+        found += [makeChecker(text) for text in auth.checkers]  # type: ignore[no-untyped-call]
+        if auth.introspection is not None:
+            found.append(IntrospectionChecker.from_settings(auth.introspection, self.reactor))
+        if tls is not None and tls.client_ca:
+            found.append(CertificateChecker(tls.client_user))
+        return found
+
+    @classmethod
+    def from_config(cls, config: Config, reactor: Any) -> Assembly:
+        """Make an assembly that stands alone, as for a look from outside."""
+        return cls(config, reactor, Lasting(reactor, config))
+
+    async def transcript(self, lines: Sequence[bytes]) -> bytes:
+        """Give all that a session over TLS answers to ``lines``."""
+        return await transcript(self.door(self.config.listeners[0]), lines)
+
+    async def start(self) -> None:
+        """Get backends and hashing ready; raises when a backend cannot start."""
+        await self.pool.start()
+        await self.directory.start()
+        for _name, backend in self.backends:
+            watched = IWatchableBackend(backend, None)
+            if watched is not None:
+                self._unwatch.append(watched.watch(self.authenticator.forget))
+
+    async def stop(self) -> None:
+        """Let go of backends and threads."""
+        for unwatch in self._unwatch:
+            unwatch()
+        self._unwatch.clear()
+        await self.directory.stop()
+        await self.pool.stop()
+
+    async def reread(self) -> None:
+        """Have the backends look at their sources at once."""
+        for _name, backend in self.backends:
+            reloadable = IReloadable(backend, None)
+            if reloadable is not None:
+                await reloadable.reload()
+
+    def door(self, listener: ListenerSettings) -> Door:
+        """Make the door of a listener."""
+        config, lasting = self.config, self.lasting
+        extensions = tuple(extension(name) for name in config.extensions)
+        starttls = listener.tls == "starttls" and lasting.tls is not None
+        return Door(
+            authenticator=self.authenticator,
+            router=self.router,
+            realm=LocalRealm(lasting.store) if config.serve.store == "memory" else None,
+            table=standard_table(spec for each in extensions for spec in each.commands),
+            wheel=lasting.wheel,
+            counts=lasting.counts,
+            notes=lasting.notes,
+            log_login=lasting.logins.write,
+            clock=time.monotonic,
+            limits=config.limits,
+            name=config.server.name,
+            listener=listener.name,
+            greeting=config.server.greeting,
+            referral_text=config.referral.text,
+            tls=lasting.tls if starttls else None,
+            allow_cleartext=listener.allow_cleartext,
+            drain=listener.drain,
+            ident=config.server.id or {"name": "referrald", "version": __version__},
+            extensions=extensions,
+        )
+
+
+def _directory_settings(config: Config) -> DirectorySettings:
+    section = config.directory
+    return DirectorySettings(
+        deadline=section.deadline,
+        found=section.cache_found,
+        missing=section.cache_missing,
+        stale=section.stale,
+        size=section.cache_size,
+    )
+
+
+def _policy(config: Config) -> PolicySettings:
+    section = config.referral
+    return PolicySettings(
+        own_names=config.own_addresses,
+        allowed=section.allowed,
+        allow_clear=section.allow_clear,
+    )

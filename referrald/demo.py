@@ -1,0 +1,144 @@
+"""``--demo``: a front door and a home server in one process, on loopback, without any files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from referrald.config.load import load_document
+from referrald.config.settings import BackendSettings, Config
+from referrald.errors import ConfigurationError
+from referrald.interfaces import IPasswordStore, IReferralBackend
+from referrald.model import Home, Login, Security, Server, StoredPassword
+from referrald.service import FrontDoor
+
+FRONT = 1143
+HOME = 2143
+HOST = "127.0.0.1"
+PASSWORD = "wonderland"
+
+GUIDE = """\
+
+  A front door at {host}:{front} and a home server at {host}:{home}, until Ctrl-C.
+  alice's mailbox is on the home server, bob's is at the front door. Both have the
+  password "{password}". In another terminal type, word for word:
+
+    python3 -c 'import imaplib; imaplib.IMAP4("{host}", {front}).login("alice", "{password}")'
+
+  The front door authenticates alice and refers her client to her home. imaplib does
+  not follow referrals, so its error shows the line that the front door sent:
+
+    {referral}
+
+  The same login at the home server shows her mailbox, and so does bob's here:
+
+    curl -v --user alice:{password} imap://{host}:{home}/INBOX?NEW
+    curl -v --user bob:{password} imap://{host}:{front}/INBOX?NEW
+
+  A client that follows referrals does it by itself:
+
+    alpine -inbox-path='{{{host}:{front}/user=alice/notls}}INBOX'
+"""
+
+
+@implementer(IReferralBackend, IPasswordStore)
+class DemoUsers:
+    """Two users with one password."""
+
+    def __init__(self, homes: dict[str, Home]) -> None:
+        self.homes = homes
+
+    async def home(self, login: Login) -> Home | None:
+        """Give the home of a user."""
+        return self.homes.get(login.user)
+
+    async def password(self, user: str) -> StoredPassword | None:
+        """Give the one password, for the users that there are."""
+        if user not in self.homes:
+            return None
+        return StoredPassword(scheme="PLAIN", encoded=PASSWORD.encode("ascii"))
+
+
+@attrs.frozen(kw_only=True)
+class DemoFactory:
+    """Builds the backend of one of the two servers."""
+
+    homes: dict[str, Home]
+    name: str = "demo"
+    help: str = "The users of --demo."
+    options: tuple[()] = ()
+
+    def build(self, options: Any, reactor: Any) -> DemoUsers:
+        """Build it."""
+        return DemoUsers(self.homes)
+
+
+def configuration(name: str, port: int, homes: dict[str, Home]) -> Config:
+    """Make the configuration of one of the two servers."""
+    document = {
+        "server": {"name": name},
+        "listener": [
+            {
+                "name": name,
+                "endpoint": f"tcp:{port}:interface={HOST}",
+                "tls": "none",
+                "allow_cleartext": True,
+            }
+        ],
+        "referral": {"allow_clear": [HOST]},
+        "serve": {"store": "memory"},
+    }
+    backend = BackendSettings(
+        name="demo", type="demo", options={}, factory=DemoFactory(homes=homes)
+    )
+    loaded = load_document(document, "--demo", backends=(backend,))
+    if loaded.config is None:
+        raise ConfigurationError(loaded.problems)
+    return loaded.config
+
+
+class Demo(MultiService):
+    """Both servers."""
+
+    log = Logger(namespace="referrald")
+
+    def __init__(self, reactor: Any, front: int = FRONT, home: int = HOME) -> None:
+        super().__init__()
+        elsewhere = Home(servers=(Server(host=HOST, port=home, security=Security.CLEAR),))
+        self.ports = (front, home)
+        self.servers = [
+            FrontDoor(configuration("front.example", front, _users(elsewhere)), reactor),
+            FrontDoor(configuration("home.example", home, _users(Home())), reactor),
+        ]
+        for server in self.servers:
+            server.name = None
+            self.addService(server)
+
+    def startService(self) -> None:
+        """Start both, then say what to type."""
+        super().startService()
+        for server in self.servers:
+            server.ready.addCallback(lambda _: None)
+        last: Deferred[None] = self.servers[-1].ready
+        last.addCallback(lambda _: self.log.info("{guide}", guide=guide(*self.ports)))
+
+
+def _users(alice: Home) -> dict[str, Home]:
+    return {"alice": alice, "bob": Home()}
+
+
+def guide(front: int, home: int) -> str:
+    """Say what to type and what will be seen."""
+    url = f"imap://alice;AUTH=*@{HOST}:{home}/"
+    return GUIDE.format(
+        host=HOST,
+        front=front,
+        home=home,
+        password=PASSWORD,
+        referral=f"[REFERRAL {url}] Your mailbox is on another server.",
+    )

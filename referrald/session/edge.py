@@ -1,0 +1,185 @@
+"""The edge to Twisted's IMailbox and IMessage: what they give, turned into values of ours.
+
+Any mailbox will do as far as its methods go: results may be values or Deferreds, text may be bytes
+or str, and a message that cannot be opened as a file is put together from its header and body.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_tz
+from typing import Any, Final
+
+from twisted.mail.imap4 import IMessageFile, MessageSet
+
+from referrald.errors import NotPossible
+from referrald.session import headers
+
+BATCH: Final = 100
+"""Messages that are asked of a mailbox at a time."""
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
+
+_FLAG = re.compile(r"\\?[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
+_LINE_END = re.compile(rb"[\r\n]+[ \t]*")
+
+
+async def ask(owner: Any, method: str, *arguments: Any) -> Any:
+    """Call a method of an account, mailbox or message; wait for the result where need be."""
+    function: Callable[..., Any] | None = getattr(owner, method, None)
+    if function is None:
+        raise NotPossible(f"{type(owner).__name__} has no {method}")
+    result = function(*arguments)
+    return await result if isinstance(result, Awaitable) else result
+
+
+def message_set(uids: Sequence[int]) -> Any:
+    """Make a `MessageSet` of UIDs, which ascend; runs of them become ranges."""
+    ranges: list[tuple[int, int]] = []
+    for uid in uids:
+        if ranges and ranges[-1][1] == uid - 1:
+            ranges[-1] = (ranges[-1][0], uid)
+        else:
+            ranges.append((uid, uid))
+    return MessageSet(ranges)  # type: ignore[no-untyped-call]
+
+
+async def messages(box: Any, uids: Sequence[int]) -> list[Any]:
+    """Give those of the messages that are still there, as IMessage."""
+    if not uids:
+        return []
+    found = await ask(box, "fetch", message_set(uids), True)
+    return [message for _number, message in found]
+
+
+def batches(uids: Sequence[int]) -> Iterable[Sequence[int]]:
+    """Cut a list of UIDs into pieces of `BATCH`."""
+    return (uids[at : at + BATCH] for at in range(0, len(uids), BATCH))
+
+
+def native(value: Any) -> str:
+    """Give text that may be bytes as str."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def flag_names(flags: Iterable[Any]) -> tuple[str, ...]:
+    """Give flags as str; what cannot be one on the wire is left out."""
+    names = (native(flag) for flag in flags)
+    return tuple(name for name in dict.fromkeys(names) if _FLAG.fullmatch(name))
+
+
+# -- a message's bytes -----------------------------------------------------------------------
+
+
+async def content(message: Any) -> bytes:
+    """Give the bytes of a message."""
+    if IMessageFile.providedBy(message):
+        return _clean(await _read(await ask(message, "open")))
+    return _clean(b"".join([part async for part in _rebuilt(message)]))
+
+
+async def size(message: Any) -> int:
+    """Give the size of what `content` gives."""
+    if IMessageFile.providedBy(message):
+        return int(await ask(message, "getSize"))
+    # getSize() need not be the size of what is put together here.
+    return len(await content(message))
+
+
+async def _read(file: Any) -> bytes:
+    try:
+        return bytes(file.read())
+    finally:
+        file.close()
+
+
+def _clean(data: bytes) -> bytes:
+    # A NUL cannot be sent in a literal; the size must stay.
+    return data.replace(b"\0", b"\x80") if b"\0" in data else data
+
+
+async def _rebuilt(part: Any) -> Any:
+    """Yield the pieces of a message or part that gives its header and body apart."""
+    fields = [
+        (native(name).encode("utf-8"), _field_value(value))
+        for name, value in (await ask(part, "getHeaders", True)).items()
+    ]
+    boundary = _boundary(fields) if await ask(part, "isMultipart") else None
+    for name, value in fields:
+        yield b"%b: %b\r\n" % (name, value)
+    yield b"\r\n"
+    if boundary is None:
+        yield await _read(await ask(part, "getBodyFile"))
+        return
+    for child in await _children(part):
+        yield b"--%b\r\n" % boundary
+        async for piece in _rebuilt(child):
+            yield piece
+        yield b"\r\n"
+    yield b"--%b--\r\n" % boundary
+
+
+async def _children(part: Any) -> list[Any]:
+    found: list[Any] = []
+    while True:
+        try:
+            found.append(await ask(part, "getSubPart", len(found)))
+        except (IndexError, TypeError):
+            return found
+
+
+def _boundary(fields: list[tuple[bytes, bytes]]) -> bytes:
+    """Find the boundary that a header tells; write one into it where there is none."""
+    for at, (name, value) in enumerate(fields):
+        if name.lower() == b"content-type":
+            known = headers.media_type(value).parameter(b"boundary")
+            if known:
+                return known
+            made = secrets.token_hex(12).encode("ascii")
+            fields[at] = (name, b'%b; boundary="%b"' % (value.rstrip(b"; \t"), made))
+            return made
+    made = secrets.token_hex(12).encode("ascii")
+    fields.append((b"Content-Type", b'multipart/mixed; boundary="%b"' % made))
+    return made
+
+
+def _field_value(value: Any) -> bytes:
+    raw = value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+    return _LINE_END.sub(b"\r\n ", raw.strip())
+
+
+# -- dates -----------------------------------------------------------------------------------
+
+
+def moment(given: Any) -> datetime:
+    """Read an internal date: a datetime, or text in the form of RFC 3501 or of RFC 5322."""
+    if isinstance(given, datetime):
+        return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+    return parse_date(native(given)) or EPOCH
+
+
+def parse_date(text: str) -> datetime | None:
+    """Read a date in one of the forms that mail uses; None for anything else."""
+    try:
+        parsed = parsedate_tz(text)
+        if parsed is None:
+            return None
+        offset = timedelta(seconds=parsed[9] or 0)
+        return datetime(*parsed[:6], tzinfo=timezone(offset))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def date_time(when: datetime) -> str:
+    """Write a date as RFC 3501 does, without quotes (``date-time``)."""
+    seconds = int((when.utcoffset() or timedelta()).total_seconds())
+    sign, minutes = "-" if seconds < 0 else "+", abs(seconds) // 60
+    zone = f"{sign}{minutes // 60:02d}{minutes % 60:02d}"
+    month = MONTHS[when.month - 1]
+    return f"{when.day:02d}-{month}-{when.year:04d} {when:%H:%M:%S} {zone}"

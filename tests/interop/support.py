@@ -1,0 +1,252 @@
+"""Real servers for the interop tests: a referrald and a Dovecot, on free ports of 127.0.0.1.
+
+A missing program skips a test and says so; with REFERRALD_REQUIRE_INTEROP=1, as in continuous
+integration, it fails instead.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO
+from unittest import SkipTest
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from twisted.trial.unittest import SynchronousTestCase
+
+ROOT = Path(__file__).parents[2]
+PATIENCE = 60.0
+SUBJECT = "Greetings from the home server"
+
+MESSAGE = f"""\
+From: Dodo <dodo@home.example>
+To: alice@home.example
+Subject: {SUBJECT}
+Date: Wed, 25 Nov 2026 10:00:00 +0000
+Message-ID: <1@home.example>
+
+This message lies in Dovecot.
+"""
+
+DOVECOT = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+ssl = {ssl}
+{tls}
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+first_valid_uid = 1
+mail_location = maildir:{folder}/mail/%u
+passdb {{
+  driver = passwd-file
+  args = scheme=PLAIN username_format=%u {folder}/passwd
+}}
+userdb {{
+  driver = static
+  args = uid=mail gid=mail home={folder}/mail/%u
+}}
+service imap-login {{
+  inet_listener imap {{
+    port = {port}
+  }}
+  inet_listener imaps {{
+    port = 0
+  }}
+}}
+"""
+
+
+def need(program: str) -> str:
+    """Find a program; skip the test without it, or fail where it is required."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/sbin")
+    if found is None:
+        missing(f"{program} is not installed")
+    assert found is not None
+    return found
+
+
+def missing(what: str) -> None:
+    """Skip the test, or fail it where nothing may be missing."""
+    if os.environ.get("REFERRALD_REQUIRE_INTEROP"):
+        raise AssertionError(what)
+    raise SkipTest(what)
+
+
+def free_port() -> int:
+    """Find a port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until somebody listens on the port and greets."""
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as probe:
+                if probe.recv(10):
+                    return
+        except OSError:
+            select.select([], [], [], 0.05)
+    raise AssertionError(f"nobody listens on port {port}")
+
+
+def make_certificate(folder: Path, name: str = "localhost") -> tuple[Path, Path]:
+    """Make a self-signed certificate; give the paths of certificate and key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / f"{name}-cert.pem", folder / f"{name}-key.pem"
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return paths
+
+
+@pytest.mark.interop
+class InteropCase(SynchronousTestCase):
+    """A test that starts servers; they are stopped by their own process ids."""
+
+    def folder(self) -> Path:
+        """Make a folder of this test that every user may read."""
+        path = Path(self.mktemp()).absolute()
+        path.mkdir(parents=True)
+        return path
+
+    def run_server(self, command: list[str], out: IO[bytes], port: int) -> subprocess.Popen[bytes]:
+        """Start a server and wait until it greets."""
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment
+        )
+        self.addCleanup(self._stop, process)
+        wait_for_port(port, process)
+        return process
+
+    def _stop(self, process: subprocess.Popen[bytes]) -> None:
+        process.terminate()
+        process.wait(PATIENCE)
+
+    def start_dovecot(self, users: Iterable[tuple[str, str]]) -> int:
+        """Start a home server with Maildir users who have one message each; give its port."""
+        program = need("dovecot")
+        if os.geteuid() != 0:
+            missing("Dovecot is started as root only")
+        folder, port = self.folder(), free_port()
+        for path in (folder, *folder.parents):
+            # Dovecot's unprivileged processes have to reach their sockets.
+            if path.stat().st_uid == os.getuid() and path != Path("/"):
+                path.chmod(path.stat().st_mode | 0o011)
+        lines = []
+        for user, password in users:
+            lines.append(f"{user}:{{PLAIN}}{password}::::::\n")
+            for part in ("cur", "new", "tmp"):
+                (folder / "mail" / user / part).mkdir(parents=True)
+            (folder / "mail" / user / "new" / "1.message").write_text(MESSAGE, encoding="ascii")
+        subprocess.run(["chown", "-R", "mail:mail", str(folder / "mail")], check=True)
+        (folder / "passwd").write_text("".join(lines), encoding="utf-8")
+        config = folder / "dovecot.conf"
+        config.write_text(
+            DOVECOT.format(folder=folder, port=port, ssl="no", tls=""), encoding="ascii"
+        )
+        with (folder / "out").open("wb") as out:
+            self.run_server([program, "-F", "-c", str(config)], out, port)
+        return port
+
+    def start_referrald(self, users: str, extra: str = "", listener: str = "") -> Referrald:
+        """Start a front door whose passwd-file holds ``users``."""
+        folder, port = self.folder(), free_port()
+        (folder / "users").write_text(users, encoding="utf-8")
+        config = folder / "referrald.toml"
+        default = 'tls = "none"\nallow_cleartext = true'
+        config.write_text(
+            f"""
+[server]
+name = "front.example"
+
+[[listener]]
+endpoint = "tcp:{port}:interface=127.0.0.1"
+{listener or default}
+
+[[backend]]
+type = "passwd-file"
+file = "users"
+scheme = "PLAIN"
+poll = 0.2
+
+{extra}
+""",
+            encoding="utf-8",
+        )
+        log = folder / "log"
+        command = [sys.executable, "-m", "twisted", "referrald", "-c", str(config)]
+        with log.open("wb") as out:
+            process = self.run_server(command, out, port)
+        return Referrald(port, folder, log, process)
+
+
+class Referrald:
+    """A running front door."""
+
+    def __init__(
+        self, port: int, folder: Path, log: Path, process: subprocess.Popen[bytes]
+    ) -> None:
+        self.port = port
+        self.folder = folder
+        self.log_path = log
+        self.process = process
+
+    @property
+    def log(self) -> str:
+        """What it has logged."""
+        return self.log_path.read_text(encoding="utf-8")
+
+    def wait_for_log(self, pattern: str) -> str:
+        """Wait until a line of the log matches; give it."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            for line in self.log.splitlines():
+                if re.search(pattern, line):
+                    return line
+            select.select([], [], [], 0.05)
+        raise AssertionError(f"no line of the log matches {pattern!r}:\n{self.log}")
+
+    def connect(self) -> socket.socket:
+        """Open a connection and read the greeting."""
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
+        client.recv(4096)
+        return client
