@@ -1,0 +1,448 @@
+"""The cheapest way between a socket and a session: a transport that sends at once.
+
+Twisted's own TCP transport queues every write for the next turn of the reactor, which costs four
+``epoll_ctl`` calls for each answer; its TLS runs through memory buffers beside the socket. `Link`
+sends when there is something to send and drives TLS on the socket itself. It provides what a
+session uses of `ITCPTransport` and `ITLSTransport`.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from OpenSSL import SSL
+from twisted.internet import error, main
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import (
+    ILoggingContext,
+    IReadWriteDescriptor,
+    ITCPTransport,
+    ITLSTransport,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from referrald.ops.failures import failure_of
+from referrald.ops.tls import ShownCertificate, shown
+
+READ_SIZE = 16_384
+RECORD = 16_384
+"""The most that one TLS record holds."""
+
+FULL = 65_536
+"""Bytes waiting to be sent at which a registered producer is told to pause."""
+
+LINGER = 2.0
+"""Seconds that a closed connection still takes the peer's bytes, lest a reset overtake our last."""
+
+WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR})
+
+
+@implementer(ITCPTransport, ITLSTransport, IReadWriteDescriptor, ILoggingContext)
+class Link:
+    """One accepted TCP connection.
+
+    secure: TLS is in use. handshaking: TLS has begun and is not yet agreed on; what is written
+    meanwhile is sent after it, and the protocol's ``handshakeCompleted`` is called.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_asks",
+        "_certificate",
+        "_client",
+        "_closing",
+        "_fd",
+        "_lingering",
+        "_paused",
+        "_pending_tls",
+        "_producer",
+        "_producer_paused",
+        "_queue",
+        "_queued",
+        "_tls",
+        "_writing",
+        "connected",
+        "disconnected",
+        "handshaking",
+        "protocol",
+        "reactor",
+        "report",
+        "secure",
+        "socket",
+    )
+
+    disconnecting = property(lambda self: self._closing)
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        protocol: Any,
+        client: tuple[Any, ...],
+        server: Any,
+        number: int,
+        reactor: Any,
+        *,
+        tls: Any = None,
+        report: Callable[[str, str], None] | None = None,
+    ) -> None:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = sock
+        self.protocol = protocol
+        self.reactor = reactor
+        self.report = report
+        self.connected = 1
+        self.disconnected = 0
+        self.secure = self.handshaking = False
+        self._fd = sock.fileno()
+        self._client = client
+        self._queue: list[bytes] | None = None
+        self._queued = 0
+        self._writing = self._paused = self._closing = self._lingering = False
+        self._producer: Any = None
+        self._producer_paused = False
+        self._tls: Any = None
+        self._pending_tls: Any = None
+        self._certificate: Any = None
+        if tls is not None:
+            self._begin_tls(tls)
+        reactor.addReader(self)
+
+    # -- for the reactor ---------------------------------------------------------------------
+
+    def fileno(self) -> int:
+        """Give the file descriptor, -1 when closed."""
+        return self._fd
+
+    def logPrefix(self) -> str:
+        """Name the protocol in Twisted's log."""
+        return type(self.protocol).__name__
+
+    def doRead(self) -> Any:
+        """Take what has come."""
+        if self._tls is not None:
+            return self._read_tls()
+        try:
+            data = self.socket.recv(READ_SIZE)
+        except OSError as fault:
+            return None if fault.errno in WOULD_BLOCK else main.CONNECTION_LOST
+        if not data:
+            return main.CONNECTION_DONE
+        if not self._lingering:
+            self.protocol.dataReceived(data)
+        return None
+
+    def _read_tls(self) -> Any:
+        if self.handshaking:
+            ended = self._shake_hands()
+            if ended is not None or self.handshaking:
+                return ended
+        tls = self._tls
+        while not self._paused and not self.disconnected:
+            try:
+                data = tls.recv(READ_SIZE)
+            except SSL.WantReadError:
+                return None
+            except SSL.ZeroReturnError:
+                return main.CONNECTION_DONE
+            except (SSL.Error, OSError):
+                return main.CONNECTION_LOST
+            if not self._lingering:
+                self.protocol.dataReceived(data)
+            if not tls.pending():
+                return None
+        return None
+
+    def _shake_hands(self) -> Any:
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            return None
+        except SSL.WantWriteError:
+            self._start_writing()
+            return None
+        except (SSL.Error, OSError) as fault:
+            if self.report is not None:
+                self.report(str(self._client[0]), _reason(fault))
+            return main.CONNECTION_LOST
+        self.handshaking = False
+        completed = getattr(self.protocol, "handshakeCompleted", None)
+        if completed is not None:
+            completed()
+        if self._queue:
+            return self.doWrite()
+        return None
+
+    def doWrite(self) -> Any:
+        """Send what waits."""
+        if self.handshaking:
+            self._stop_writing()
+            return self._shake_hands()
+        queue = self._queue
+        if queue:
+            data = queue[0] if len(queue) == 1 else b"".join(queue)
+            sent = self._send(data)
+            if sent < 0:
+                return main.CONNECTION_LOST
+            self._queued = len(data) - sent
+            self._queue = [data[sent:]] if self._queued else None
+        if self._queue:
+            self._start_writing()
+            return None
+        self._stop_writing()
+        if self._pending_tls is not None:
+            pending, self._pending_tls = self._pending_tls, None
+            self._begin_tls(pending)
+            return None
+        if self._closing:
+            return self._shut_down()
+        if self._producer_paused:
+            self._producer_paused = False
+            self._producer.resumeProducing()
+        return None
+
+    def _send(self, data: bytes) -> int:
+        """Send as much as goes; gives how much, -1 when the connection is broken."""
+        if self._tls is None:
+            try:
+                return self.socket.send(data)
+            except OSError as fault:
+                return 0 if fault.errno in WOULD_BLOCK else -1
+        sent = 0
+        while sent < len(data):
+            try:
+                sent += self._tls.send(data[sent : sent + RECORD])
+            except (SSL.WantWriteError, SSL.WantReadError):
+                return sent
+            except (SSL.Error, OSError):
+                return -1
+        return sent
+
+    def _start_writing(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self.reactor.addWriter(self)
+
+    def _stop_writing(self) -> None:
+        if self._writing:
+            self._writing = False
+            self.reactor.removeWriter(self)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close, and tell the protocol, once."""
+        if self.disconnected:
+            return
+        self.disconnected = 1
+        self.connected = 0
+        self._closing = True
+        self.reactor.removeReader(self)
+        self._stop_writing()
+        self._tls = self._queue = self._producer = None
+        self._fd = -1
+        self.socket.close()
+        protocol, self.protocol = self.protocol, None
+        protocol.connectionLost(reason)
+
+    # -- for the protocol --------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send at once as much as the socket takes; keep the rest."""
+        if self._closing or not data:
+            return
+        if self._queue is not None or self.handshaking:
+            self._keep(data)
+            return
+        sent = self._send(data)
+        if sent < 0:
+            self._closing = True
+            self._lose_soon(error.ConnectionLost())
+        elif sent < len(data):
+            self._keep(data[sent:])
+            self._start_writing()
+
+    def _keep(self, data: bytes) -> None:
+        if self._queue is None:
+            self._queue = []
+        self._queue.append(data)
+        self._queued += len(data)
+        if self._queued > FULL and self._producer is not None and not self._producer_paused:
+            self._producer_paused = True
+            self._producer.pauseProducing()
+
+    def writeSequence(self, data: Iterable[bytes]) -> None:
+        """Send several pieces as one."""
+        self.write(b"".join(data))
+
+    def loseConnection(self) -> None:
+        """Send what waits, then close."""
+        if self._closing:
+            return
+        self._closing = True
+        if self.handshaking and not self._queue:
+            self._lose_soon(error.ConnectionDone())
+        elif not self._queue:
+            self.reactor.callLater(0, self._close_now)
+
+    def _close_now(self) -> None:
+        if not self.disconnected:
+            ended = self._shut_down()
+            if ended is not None:
+                self.connectionLost(failure_of(ended))
+
+    def _shut_down(self) -> Any:
+        """End our side; go on reading for a moment.
+
+        A socket that is closed with unread bytes in it sends a reset, which can overtake the last
+        answer.
+        """
+        if self._lingering:
+            return None
+        self._lingering = True
+        if self._paused:
+            self.resumeProducing()
+        try:
+            if self._tls is not None:
+                self._tls.shutdown()
+            self.socket.shutdown(socket.SHUT_WR)
+        except (SSL.Error, OSError):
+            return main.CONNECTION_DONE
+        self.reactor.callLater(LINGER, self._linger_over)
+        return None
+
+    def _linger_over(self) -> None:
+        self.connectionLost(failure_of(error.ConnectionDone()))
+
+    def abortConnection(self) -> None:
+        """Close at once and drop what waits."""
+        if self.disconnected:
+            return
+        self._closing = True
+        self._queue = None
+        try:
+            linger = struct.pack("ii", 1, 0)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        except OSError:
+            pass
+        self._lose_soon(error.ConnectionAborted())
+
+    def _lose_soon(self, reason: Exception) -> None:
+        """Lose the connection outside of whatever the protocol is doing now."""
+        self.reactor.callLater(0, self.connectionLost, failure_of(reason))
+
+    def loseWriteConnection(self) -> None:
+        """Close: IMAP knows no half of a connection."""
+        self.loseConnection()
+
+    def pauseProducing(self) -> None:
+        """Read no more for now."""
+        if not self._paused and not self.disconnected:
+            self._paused = True
+            self.reactor.removeReader(self)
+
+    def resumeProducing(self) -> None:
+        """Read again, what TLS holds already too."""
+        if not self._paused or self.disconnected:
+            return
+        self._paused = False
+        self.reactor.addReader(self)
+        if self._tls is not None and not self.handshaking and self._tls.pending():
+            self.reactor.callLater(0, self._read_held)
+
+    def _read_held(self) -> None:
+        if self.disconnected or self._paused:
+            return
+        ended = self._read_tls()
+        if ended is not None:
+            self.connectionLost(failure_of(ended))
+
+    def stopProducing(self) -> None:
+        """Close."""
+        self.loseConnection()
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Tell ``producer`` when too much waits to be sent."""
+        if not streaming:
+            raise ValueError("only push producers are known here")
+        self._producer = producer
+
+    def unregisterProducer(self) -> None:
+        """Tell nobody."""
+        self._producer = None
+        self._producer_paused = False
+
+    # -- TLS ---------------------------------------------------------------------------------
+
+    def startTLS(self, contextFactory: Any, normal: bool = True) -> None:
+        """Begin TLS as a server, after what waits in the clear has gone out."""
+        if self._queue:
+            self._pending_tls = contextFactory
+        else:
+            self._begin_tls(contextFactory)
+
+    def _begin_tls(self, holder: Any) -> None:
+        context = holder.getContext()
+        self._asks = context.get_verify_mode() != SSL.VERIFY_NONE
+        self._tls = SSL.Connection(context, self.socket)
+        self._tls.set_accept_state()
+        self.secure = self.handshaking = True
+
+    def getPeerCertificate(self) -> Any:
+        """Give the client's verified certificate (`OpenSSL.crypto.X509`), or None."""
+        if self._tls is None or self.handshaking or not self._asks:
+            return None
+        return self._tls.get_peer_certificate()
+
+    def client_certificate(self) -> ShownCertificate | None:
+        """Give the client's verified certificate, or None when it showed none."""
+        if self._certificate is None:
+            found = self.getPeerCertificate()
+            if found is not None:
+                self._certificate = shown(found)
+        certificate: ShownCertificate | None = self._certificate
+        return certificate
+
+    # -- facts -------------------------------------------------------------------------------
+
+    def getPeer(self) -> IPv4Address | IPv6Address:
+        """Give the client's address."""
+        return _address(self._client)
+
+    def getHost(self) -> IPv4Address | IPv6Address:
+        """Give our address."""
+        return _address(self.socket.getsockname())
+
+    def getTcpNoDelay(self) -> bool:
+        """Say yes."""
+        return True
+
+    def setTcpNoDelay(self, enabled: bool) -> None:
+        """Do nothing: it is on."""
+
+    def getTcpKeepAlive(self) -> bool:
+        """Say whether TCP asks now and then if the peer is there."""
+        return bool(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
+
+    def setTcpKeepAlive(self, enabled: bool) -> None:
+        """Have TCP ask now and then if the peer is there."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
+
+
+def _address(found: tuple[Any, ...]) -> IPv4Address | IPv6Address:
+    if len(found) == 4:
+        return IPv6Address("TCP", *found)
+    return IPv4Address("TCP", *found)
+
+
+def _reason(fault: Exception) -> str:
+    """Say in a few words why a handshake failed."""
+    if isinstance(fault, SSL.SysCallError):
+        return "connection closed during the TLS handshake"
+    details = fault.args[0] if fault.args else ""
+    if isinstance(details, list) and details:
+        return f"TLS handshake failed: {details[0][-1]}"
+    return "TLS handshake failed"
