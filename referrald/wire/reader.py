@@ -16,6 +16,13 @@ import attrs
 
 from referrald.errors import WireError
 from referrald.wire import faults, tokens
+from referrald.wire.events import Command as Command
+from referrald.wire.events import Continuation as Continuation
+from referrald.wire.events import Event as Event
+from referrald.wire.events import Fatal as Fatal
+from referrald.wire.events import Literal as Literal
+from referrald.wire.events import Malformed as Malformed
+from referrald.wire.events import Rejected as Rejected
 from referrald.wire.response import Code, Status, bad, no
 
 MAX_LITERALS: Final = 1000
@@ -32,84 +39,6 @@ _SENT = re.compile(rb"\{([0-9]++)\+\}" + _END).match
 _TEXT: Final = -1
 _NO_COMMAND: Final = b""
 
-
-@attrs.frozen
-class Literal:
-    """A string that came as a literal; ``binary`` for a literal8 (RFC 3516), which may hold NUL."""
-
-    value: bytes = attrs.field(repr=False)
-    binary: bool = False
-
-
-class Command:
-    """A complete command, its arguments not yet parsed.
-
-    segments: the argument text, then by turns a literal's bytes and the text that follows it.
-    binary: the indexes of those segments that came as a literal8.
-    size: the bytes it took on the wire.
-    has_args: False where nothing, not even a space, follows the name.
-    """
-
-    __slots__ = ("binary", "has_args", "name", "segments", "size", "tag")
-
-    def __init__(
-        self,
-        tag: bytes,
-        name: bytes,
-        segments: tuple[bytes, ...] = (b"",),
-        size: int = 0,
-        has_args: bool = True,
-        binary: tuple[int, ...] = (),
-    ) -> None:
-        self.tag = tag
-        self.name = name
-        self.segments = segments
-        self.size = size
-        self.has_args = has_args
-        self.binary = binary
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Command):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        # Never the segments: they hold passwords.
-        return f"<Command {self.tag!r} {self.name!r} of {self.size} bytes>"
-
-
-@attrs.frozen
-class Continuation:
-    """The client waits for ``+`` before it sends the literal."""
-
-
-@attrs.frozen
-class Rejected:
-    """A command that was refused because of its literal; it is over and its bytes are dropped."""
-
-    tag: bytes
-    status: Status
-
-
-@attrs.frozen
-class Malformed:
-    """Something that is no command, dropped; to be answered ``BAD``, untagged without a tag."""
-
-    tag: bytes | None
-    reason: str
-
-
-@attrs.frozen
-class Fatal:
-    """Nothing that follows can be understood; to be answered ``BYE``."""
-
-    reason: str
-    code: Code | None = None
-
-
-Event: TypeAlias = Command | Continuation | Rejected | Malformed | Fatal
 
 Ask: TypeAlias = Callable[[bytes, bytes, bytes, int, bool, bool], Status | None]
 """Called as ``ask(tag, name, head, size, sync, binary)`` before a literal is taken.
@@ -300,16 +229,12 @@ class CommandReader:
         return self._offer(draft, _size(digits), not plus, end)
 
     def _offer(self, draft: _Draft, size: int | None, sync: bool, end: int) -> Event | None:
-        verdict: Malformed | Rejected | None = None
         if size is None:
-            verdict = Malformed(draft.tag, "Literal size is not a 32-bit number.")
-        else:
-            status = self._judge(draft, size, sync)
-            if status is not None:
-                verdict = Rejected(draft.tag, status)
-        if verdict is not None or size is None:
-            assert verdict is not None
-            return self._drop(draft, verdict, end)
+            reason = "Literal size is not a 32-bit number."
+            return self._drop(draft, Malformed(draft.tag, reason), end)
+        status = self._judge(draft, size, sync)
+        if status is not None:
+            return self._drop(draft, Rejected(draft.tag, status), end)
         draft.size += end - self._pos + size
         draft.missing = size
         self._pos = end

@@ -156,8 +156,8 @@ class Parts(SynchronousTestCase):
         self.assertRaises(ValueError, response.quoted, "é")
         self.assertRaises(ValueError, response.literal, b"a\0b")
         self.assertEqual(response.literal(b"a\0b", binary=True), b"~{3}\r\na\0b")
-        for value in (-1, 1 << 63):
-            self.assertRaises(ValueError, response.number, value)
+        for number in (-1, 1 << 63):
+            self.assertRaises(ValueError, response.number, number)
 
     @proves("base:mailbox names")
     def test_mailbox_names_are_encoded_and_quoted(self) -> None:
