@@ -169,6 +169,14 @@ class Arguments:
         self._take(b")", "Malformed list in parentheses.")
         return tuple(items)
 
+    def production(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
+        """Take what ``pattern`` matches here, for what only one command has; ``what`` names it."""
+        found = pattern.match(self._text, self._pos)
+        if found is None:
+            self._fail(what)
+        self._pos = found.end()
+        return found
+
     def rest(self) -> bytes:
         """Take all that is left as one line; literals become quoted strings.
 

@@ -1,0 +1,88 @@
+"""What the reader hands out: commands, and what else happens between them."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import attrs
+
+from referrald.wire.response import Code, Status
+
+
+@attrs.frozen
+class Literal:
+    """A string that came as a literal; ``binary`` for a literal8 (RFC 3516), which may hold NUL."""
+
+    value: bytes = attrs.field(repr=False)
+    binary: bool = False
+
+
+class Command:
+    """A complete command, its arguments not yet parsed.
+
+    segments: the argument text, then by turns a literal's bytes and the text that follows it.
+    binary: the indexes of those segments that came as a literal8.
+    size: the bytes it took on the wire.
+    has_args: False where nothing, not even a space, follows the name.
+    """
+
+    __slots__ = ("binary", "has_args", "name", "segments", "size", "tag")
+
+    def __init__(
+        self,
+        tag: bytes,
+        name: bytes,
+        segments: tuple[bytes, ...] = (b"",),
+        size: int = 0,
+        has_args: bool = True,
+        binary: tuple[int, ...] = (),
+    ) -> None:
+        self.tag = tag
+        self.name = name
+        self.segments = segments
+        self.size = size
+        self.has_args = has_args
+        self.binary = binary
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Command):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        # Never the segments: they hold passwords.
+        return f"<Command {self.tag!r} {self.name!r} of {self.size} bytes>"
+
+
+@attrs.frozen
+class Continuation:
+    """The client waits for ``+`` before it sends the literal."""
+
+
+@attrs.frozen
+class Rejected:
+    """A command that was refused because of its literal; it is over and its bytes are dropped."""
+
+    tag: bytes
+    status: Status
+
+
+@attrs.frozen
+class Malformed:
+    """Something that is no command, dropped; to be answered ``BAD``, untagged without a tag."""
+
+    tag: bytes | None
+    reason: str
+
+
+@attrs.frozen
+class Fatal:
+    """Nothing that follows can be understood; to be answered ``BYE``."""
+
+    reason: str
+    code: Code | None = None
+
+
+Event: TypeAlias = Command | Continuation | Rejected | Malformed | Fatal
