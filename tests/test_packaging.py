@@ -1,8 +1,13 @@
-"""The built wheel: a twistd plugin is easily lost on the way into it."""
+"""The built package: a twistd plugin is easily lost on the way into it.
+
+Everything else tests the checkout, which ``python -m pytest`` puts first on Python's path; here it
+is the wheel that is built from it, in a virtual environment of its own.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -10,52 +15,88 @@ import venv
 import zipfile
 from configparser import ConfigParser
 from pathlib import Path
+from typing import ClassVar
 
 from twisted.trial.unittest import TestCase
 
 ROOT = Path(__file__).parents[1]
+PLUGIN = "twisted/plugins/referrald_plugin.py"
+SOURCES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "referrald", "twisted")
+LEFTOVERS = ("__pycache__", "dropin.cache", "*.egg-info")
+
+
+def call(*command: str, cwd: Path) -> str:
+    """Run a command without any Python path from here; give what it prints, both streams."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}")
+    return done.stdout
+
+
+def build_wheel(folder: Path) -> Path:
+    """Build the source distribution, and the wheel from that.
+
+    From a copy: a ``build`` folder that an earlier installation left in the checkout would bring
+    modules back that are long gone.
+    """
+    source = folder / "source"
+    source.mkdir(parents=True)
+    for name in SOURCES:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns(*LEFTOVERS))
+        else:
+            shutil.copy(ROOT / name, source / name)
+    call(sys.executable, "-m", "build", "--no-isolation", str(source), cwd=folder)
+    (wheel,) = (source / "dist").glob("referrald-*.whl")
+    return wheel
+
+
+def make_environment(folder: Path) -> Path:
+    """Make a virtual environment that has what this one has, except referrald; give its Python.
+
+    Twisted is laid out file by file, because its plugins folder is where ours goes.
+    """
+    venv.create(folder, with_pip=False, symlinks=True)
+    python = folder / "bin" / "python"
+    question = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site = Path(call(str(python), "-c", question, cwd=folder).strip())
+    for here in {Path(sysconfig.get_path("purelib")), Path(sysconfig.get_path("platlib"))}:
+        for entry in here.iterdir():
+            if entry.name == "twisted":
+                ignored = shutil.ignore_patterns("referrald_plugin.py", "test", *LEFTOVERS)
+                shutil.copytree(entry, site / "twisted", copy_function=os.symlink, ignore=ignored)
+            elif "referrald" not in entry.name and not (site / entry.name).exists():
+                (site / entry.name).symlink_to(entry)
+    return python
 
 
 class Wheel(TestCase):
     """One wheel is built for all the tests."""
 
-    wheel: Path | None = None
+    wheel: ClassVar[Path | None] = None
 
     def setUp(self) -> None:
         if Wheel.wheel is None:
-            target = Path(self.mktemp()).absolute()
-            self.call(
-                sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(target), "."
-            )
-            (Wheel.wheel,) = target.glob("referrald-*.whl")
-        assert Wheel.wheel is not None
+            Wheel.wheel = build_wheel(Path(self.mktemp()).absolute())
         with zipfile.ZipFile(Wheel.wheel) as archive:
             self.names = set(archive.namelist())
 
-    def call(self, *command: str, cwd: Path = ROOT) -> str:
-        """Run a command without any Python path from here; give what it prints."""
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        self.assertEqual(done.returncode, 0, done.stdout)
-        return done.stdout
-
     def test_it_holds_the_plugin_and_leaves_twisted_alone(self) -> None:
-        self.assertIn("twisted/plugins/referrald_plugin.py", self.names)
-        inside = {name for name in self.names if name.startswith("twisted/")}
-        self.assertEqual(inside, {"twisted/plugins/referrald_plugin.py"})
-        self.assertIn("referrald/py.typed", self.names)
+        self.assertEqual({name for name in self.names if name.startswith("twisted/")}, {PLUGIN})
 
-    def test_it_holds_every_module_of_the_checkout(self) -> None:
+    def test_it_holds_every_module_of_the_checkout_and_no_other(self) -> None:
         modules = {str(path.relative_to(ROOT)) for path in ROOT.glob("referrald/**/*.py")}
-        self.assertEqual(modules - self.names, set())
+        own = {name for name in self.names if name.startswith("referrald/")}
+        self.assertEqual(own, modules | {"referrald/py.typed"})
 
     def test_every_package_is_listed(self) -> None:
         parser = ConfigParser()
@@ -67,23 +108,15 @@ class Wheel(TestCase):
         }
         self.assertEqual(listed, found | {"twisted.plugins"})
 
-    def test_twistd_knows_it_from_any_folder(self) -> None:
+    def test_installed_it_runs_from_any_folder(self) -> None:
         folder = Path(self.mktemp()).absolute()
-        venv.create(folder, with_pip=False, symlinks=True)
-        python = folder / "bin" / "python"
-        # What it depends on comes from here; itself only from the wheel.
-        pip = (sys.executable, "-m", "pip", "--python", str(python), "install", "-q", "--no-deps")
-        self.call(*pip, str(Wheel.wheel))
-        print_site = "import sysconfig; print(sysconfig.get_path('purelib'))"
-        site = Path(self.call(str(python), "-c", print_site).strip())
-        (site / "rest.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-        help_ = self.call(str(python), "-m", "twisted", "--help", cwd=folder)
-        self.assertIn("referrald", help_)
-        twistd = [str(python), "-c", "from twisted.scripts.twistd import run; run()"]
-        own = self.call(*twistd, "referrald", "--help", cwd=folder)
-        self.assertIn("--demo", own)
-        where = self.call(
-            str(python), "-c", "import referrald; print(referrald.__file__)", cwd=folder
-        )
-        self.assertTrue(where.startswith(str(folder)), where)
-        self.assertIn("check", self.call(str(folder / "bin" / "referralctl"), "--help", cwd=folder))
+        python = str(make_environment(folder))
+        pip = (sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps")
+        call(*pip, str(Wheel.wheel), cwd=folder)
+        twistd = (python, "-c", "from twisted.scripts.twistd import run; run()")
+        self.assertIn("referrald", call(*twistd, "--help", cwd=folder))
+        self.assertIn("--demo", call(*twistd, "referrald", "--help", cwd=folder))
+        self.assertIn("referrald", call(python, "-m", "twisted", "--help", cwd=folder))
+        self.assertIn("check", call(str(folder / "bin/referralctl"), "--help", cwd=folder))
+        show = "import referrald, twisted.plugins.referrald_plugin as p; print(referrald, p)"
+        self.assertEqual(call(python, "-c", show, cwd=folder).count(str(folder)), 2)
