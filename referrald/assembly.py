@@ -15,12 +15,11 @@ from twisted.cred.strcred import makeChecker
 from referrald import __version__
 from referrald.auth.authenticator import Authenticator
 from referrald.auth.certificates import CertificateChecker
-from referrald.auth.introspection import IntrospectionChecker
 from referrald.auth.pool import HashingPool
 from referrald.auth.stored import StoredPasswordChecker
 from referrald.config.plugins import extension
 from referrald.config.settings import Config, ListenerSettings
-from referrald.interfaces import IPasswordStore, IReloadable, IWatchableBackend
+from referrald.interfaces import IPasswordStore, IWatchableBackend
 from referrald.ops.counts import ConnectionCounts
 from referrald.ops.logs import EventLog, LoginLog
 from referrald.ops.tls import TlsHolder
@@ -28,6 +27,7 @@ from referrald.ops.wheel import TimerWheel
 from referrald.realm import LocalRealm
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
+from referrald.routing.outages import BackendEvent
 from referrald.routing.policy import PolicySettings
 from referrald.routing.router import Router
 from referrald.session.builtin import standard_table
@@ -48,21 +48,28 @@ class Lasting:
         self.logins = LoginLog(reactor, form=config.log.format, destination=config.log.logins)
         self.tls = None if config.tls is None else TlsHolder(config.tls)
         self.store = MemoryStore()
-        self.breaker = StormBreaker(
-            clock=reactor.seconds,
-            count=config.referral.storm_count,
-            window=config.referral.storm_window,
-        )
+        self._breaker: tuple[tuple[int, float], StormBreaker] | None = None
+
+    def breaker(self, config: Config) -> StormBreaker:
+        """Give the storm breaker; what it has seen is kept while its settings stay."""
+        settings = (config.referral.storm_count, config.referral.storm_window)
+        if self._breaker is None or self._breaker[0] != settings:
+            made = StormBreaker(clock=self.reactor.seconds, count=settings[0], window=settings[1])
+            self._breaker = (settings, made)
+        return self._breaker[1]
 
     def handshake_failed(self, address: str, reason: str) -> None:
         """Note a TLS handshake that came to nothing."""
         self.notes.note(f"handshake {address}", f"{address}: {reason}")
 
+    def backend_event(self, event: BackendEvent) -> None:
+        """Note that a backend went down, came back or gave nonsense."""
+        self.notes.note(f"backend {event.backend} {event.kind}", str(event))
+
     def adopt(self, config: Config, certificate: Any) -> None:
         """Go over to a new configuration, whose TLS context is ready."""
         limits = config.limits
-        self.counts.total = limits.connections
-        self.counts.per_address = limits.connections_per_address
+        self.counts.limit(limits.connections, limits.connections_per_address)
         self.logins.close()
         self.logins = LoginLog(self.reactor, form=config.log.format, destination=config.log.logins)
         if config.tls is None:
@@ -75,6 +82,7 @@ class Lasting:
     def close(self) -> None:
         """Let go of files and timers."""
         self.wheel.stop()
+        self.notes.close()
         self.logins.close()
 
 
@@ -100,10 +108,10 @@ class Assembly:
             self.backends,
             clock=reactor,
             settings=_directory_settings(config),
-            on_event=lasting.notes.directory,
+            on_event=lasting.backend_event,
         )
         self.authenticator = self._authenticator(extra_checkers)
-        self.router = Router(self.directory, _policy(config), lasting.breaker)
+        self.router = Router(self.directory, _policy(config), lasting.breaker(config))
         self._unwatch: list[Any] = []
 
     def _authenticator(self, extra: Iterable[Any]) -> Authenticator:
@@ -128,6 +136,9 @@ class Assembly:
                 found.append(StoredPasswordChecker(store, self.pool))
         found += [makeChecker(text) for text in auth.checkers]  # type: ignore[no-untyped-call]
         if auth.introspection is not None:
+            # Brings in an HTTP client, a quarter of a second that others need not wait.
+            from referrald.auth.introspection import IntrospectionChecker
+
             found.append(IntrospectionChecker.from_settings(auth.introspection, self.reactor))
         if tls is not None and tls.client_ca:
             found.append(CertificateChecker(tls.client_user))
@@ -159,13 +170,6 @@ class Assembly:
         await self.directory.stop()
         await self.pool.stop()
 
-    async def reread(self) -> None:
-        """Have the backends look at their sources at once."""
-        for _name, backend in self.backends:
-            reloadable = IReloadable(backend, None)
-            if reloadable is not None:
-                await reloadable.reload()
-
     def door(self, listener: ListenerSettings) -> Door:
         """Make the door of a listener."""
         config, lasting = self.config, self.lasting
@@ -189,6 +193,7 @@ class Assembly:
             tls=lasting.tls if starttls else None,
             allow_cleartext=listener.allow_cleartext,
             drain=listener.drain,
+            sasl=config.auth.sasl,
             ident=config.server.id or {"name": "referrald", "version": __version__},
             extensions=extensions,
         )

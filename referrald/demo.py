@@ -37,8 +37,8 @@ GUIDE = """\
 
   The same login at the home server shows her mailbox, and so does bob's here:
 
-    curl -v --user alice:{password} imap://{host}:{home}/INBOX?NEW
-    curl -v --user bob:{password} imap://{host}:{front}/INBOX?NEW
+    curl -v --user alice:{password} 'imap://{host}:{home}/INBOX;MAILINDEX=1'
+    curl -v --user bob:{password} 'imap://{host}:{front}/INBOX;MAILINDEX=1'
 
   A client that follows referrals does it by itself:
 
@@ -91,6 +91,7 @@ def configuration(name: str, port: int, homes: dict[str, Home]) -> Config:
             }
         ],
         "referral": {"allow_clear": [HOST]},
+        "auth": {"sasl": False},
         "serve": {"store": "memory"},
     }
     backend = BackendSettings(
@@ -108,22 +109,21 @@ class Demo(MultiService):
     log = Logger(namespace="referrald")
 
     def __init__(self, reactor: Any, front: int = FRONT, home: int = HOME) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         elsewhere = Home(servers=(Server(host=HOST, port=home, security=Security.CLEAR),))
         self.ports = (front, home)
         self.servers = [
-            FrontDoor(configuration("front.example", front, _users(elsewhere)), reactor),
-            FrontDoor(configuration("home.example", home, _users(Home())), reactor),
+            FrontDoor(
+                configuration("front.example", front, _users(elsewhere)), reactor, name="front"
+            ),
+            FrontDoor(configuration("home.example", home, _users(Home())), reactor, name="home"),
         ]
         for server in self.servers:
-            server.name = None
-            self.addService(server)
+            server.setServiceParent(self)  # type: ignore[no-untyped-call]
 
     def startService(self) -> None:
         """Start both, then say what to type."""
-        super().startService()
-        for server in self.servers:
-            server.ready.addCallback(lambda _: None)
+        super().startService()  # type: ignore[no-untyped-call]
         last: Deferred[None] = self.servers[-1].ready
         last.addCallback(lambda _: self.log.info("{guide}", guide=guide(*self.ports)))
 

@@ -46,7 +46,6 @@ class FrontDoor(Service):
     ``read`` gives the configuration anew when a reload is asked for; None when it never changes.
     """
 
-    name = "referrald"
     log = Logger(namespace="referrald")
 
     def __init__(
@@ -56,7 +55,9 @@ class FrontDoor(Service):
         *,
         extra_checkers: Iterable[Any] = (),
         read: Callable[[], Loaded] | None = None,
+        name: str = "referrald",
     ) -> None:
+        self.name = name
         self.config = config
         self.reactor = reactor
         self.extra_checkers = tuple(extra_checkers)

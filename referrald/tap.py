@@ -31,7 +31,9 @@ class Options(usage.Options, AuthOptionMixin):
     optFlags = [
         ["demo", None, "Run a front door and a home server on loopback, without any files."],
     ]
-    compData = usage.Completions(optActions={"config": usage.CompleteFiles("*.toml")})
+    compData: Any = usage.Completions(  # type: ignore[no-untyped-call]
+        optActions={"config": usage.CompleteFiles("*.toml")}  # type: ignore[no-untyped-call]
+    )
 
     def postOptions(self) -> None:
         """Load and check the configuration; all problems are printed, and then it is over."""

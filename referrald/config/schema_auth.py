@@ -40,6 +40,13 @@ AUTH = Section(
             "configured.",
         ),
         Option(
+            name="sasl",
+            kind="boolean",
+            default=True,
+            help="Offer AUTHENTICATE. Without it there is only LOGIN, after which Alpine follows a "
+            "referral at once; after AUTHENTICATE it asks for the password three times first.",
+        ),
+        Option(
             name="lowercase",
             kind="boolean",
             default=False,

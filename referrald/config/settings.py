@@ -108,6 +108,7 @@ class AuthSection:
     checkers: tuple[str, ...] = attrs.field(repr=False)
     masters: tuple[str, ...]
     mechanisms: tuple[str, ...]
+    sasl: bool
     lowercase: bool
     default_domain: str
     cache: float

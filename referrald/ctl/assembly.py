@@ -63,9 +63,20 @@ class Router(Protocol):
 class Assembled(Protocol):
     """What is needed of `referrald.assembly.Assembly`."""
 
-    authenticator: Normaliser
-    directory: Directory
-    router: Router
+    @property
+    def authenticator(self) -> Normaliser:
+        """Who is it?"""
+        ...
+
+    @property
+    def directory(self) -> Directory:
+        """Where does a user live?"""
+        ...
+
+    @property
+    def router(self) -> Router:
+        """What is done about it?"""
+        ...
 
     async def start(self) -> None:
         """Start backends and threads."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
-from referrald.session import general, login, mailboxes, sasl
+from referrald.session import fetching, general, login, mailboxes, messages, sasl, searching
 from referrald.session.table import (
     ANY,
     AUTH,
@@ -41,6 +42,17 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("UNSELECT", SELECT, grammar.no_args, mailboxes.unselect),
     ("CHECK", SELECT, grammar.no_args, mailboxes.check),
     ("EXPUNGE", SELECT, grammar.no_args, mailboxes.expunge),
+    ("APPEND", AUTH, grammar.append, messages.append),
+    ("IDLE", AUTH, grammar.no_args, messages.idle),
+    ("FETCH", SELECT, fetching.fetch, messages.fetch),
+    ("STORE", SELECT, grammar.store, messages.store),
+    ("COPY", SELECT, grammar.copy, messages.copy),
+    ("SEARCH", SELECT, searching.search, messages.search),
+    ("UID", SELECT, grammar.uid, messages.uid),
+    ("UID FETCH", SELECT, fetching.fetch, partial(messages.fetch, by_uid=True)),
+    ("UID STORE", SELECT, grammar.store, partial(messages.store, by_uid=True)),
+    ("UID COPY", SELECT, grammar.copy, partial(messages.copy, by_uid=True)),
+    ("UID SEARCH", SELECT, searching.search, partial(messages.search, by_uid=True)),
 )
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "LOGIN-REFERRALS")
-AUTHENTICATED = ("NAMESPACE", "UNSELECT")
+AUTHENTICATED = ("NAMESPACE", "UNSELECT", "IDLE")
 
 
 def listed(session: ReferralServer) -> tuple[str, ...]:
@@ -33,8 +33,8 @@ def _before_login(session: ReferralServer) -> list[str]:
     if can_start_tls(session):
         names.append("STARTTLS")
     if may_log_in(session):
-        names.append("SASL-IR")
-        names += [f"AUTH={name}" for name in mechanisms(session)]
+        offered = [f"AUTH={name}" for name in mechanisms(session)]
+        names += ["SASL-IR", *offered] if offered else []
     else:
         names.append("LOGINDISABLED")
     return names
@@ -52,6 +52,8 @@ def may_log_in(session: ReferralServer) -> bool:
 
 def mechanisms(session: ReferralServer) -> tuple[str, ...]:
     """Name the SASL mechanisms that can work on this connection."""
+    if not session.door.sasl:
+        return ()
     known = session.door.authenticator.mechanisms(session.secure, certificate(session) is not None)
     own = tuple(name.decode("ascii") for name in session.challengers)
     return tuple(dict.fromkeys((*known, *own)))

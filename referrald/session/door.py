@@ -86,6 +86,7 @@ class Door:
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
     allow_cleartext: take credentials without TLS.
     drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.3).
+    sasl: offer AUTHENTICATE, not only LOGIN.
     ident: what the ID command answers (RFC 2971).
     clock: seconds, monotonic.
     """
@@ -107,6 +108,7 @@ class Door:
     tls: Any = None
     allow_cleartext: bool = False
     drain: str = ""
+    sasl: bool = True
     ident: Mapping[str, str] = attrs.field(factory=dict)
     extensions: tuple[Any, ...] = ()
     memo: dict[Hashable, bytes] = attrs.field(factory=dict, eq=False, repr=False)

@@ -7,16 +7,17 @@ or str, and a message that cannot be opened as a file is put together from its h
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_tz
+from hashlib import blake2b
 from typing import Any, Final
 
 from twisted.mail.imap4 import IMessageFile, MessageSet
 
 from referrald.errors import NotPossible
 from referrald.session import headers
+from referrald.wire.arguments import SYSTEM_FLAGS
 
 BATCH: Final = 100
 """Messages that are asked of a mailbox at a time."""
@@ -39,10 +40,10 @@ async def ask(owner: Any, method: str, *arguments: Any) -> Any:
     return await result if isinstance(result, Awaitable) else result
 
 
-def message_set(uids: Sequence[int]) -> Any:
+def message_set(wanted: Sequence[int]) -> Any:
     """Make a `MessageSet` of UIDs, which ascend; runs of them become ranges."""
     ranges: list[tuple[int, int]] = []
-    for uid in uids:
+    for uid in wanted:
         if ranges and ranges[-1][1] == uid - 1:
             ranges[-1] = (ranges[-1][0], uid)
         else:
@@ -50,17 +51,22 @@ def message_set(uids: Sequence[int]) -> Any:
     return MessageSet(ranges)  # type: ignore[no-untyped-call]
 
 
-async def messages(box: Any, uids: Sequence[int]) -> list[Any]:
-    """Give those of the messages that are still there, as IMessage."""
-    if not uids:
+async def messages(box: Any, wanted: Sequence[int]) -> list[Any]:
+    """Give those of the messages with these UIDs that are still there, as IMessage."""
+    if not wanted:
         return []
-    found = await ask(box, "fetch", message_set(uids), True)
+    found = await ask(box, "fetch", message_set(wanted), True)
     return [message for _number, message in found]
 
 
-def batches(uids: Sequence[int]) -> Iterable[Sequence[int]]:
+async def uids(box: Any, first: int, count: int) -> list[int]:
+    """Give the UIDs of the messages from number ``first`` to ``count``."""
+    return [int(await ask(box, "getUID", message)) for message in range(first, count + 1)]
+
+
+def batches(wanted: Sequence[int]) -> Iterable[Sequence[int]]:
     """Cut a list of UIDs into pieces of `BATCH`."""
-    return (uids[at : at + BATCH] for at in range(0, len(uids), BATCH))
+    return (wanted[at : at + BATCH] for at in range(0, len(wanted), BATCH))
 
 
 def native(value: Any) -> str:
@@ -69,9 +75,10 @@ def native(value: Any) -> str:
 
 
 def flag_names(flags: Iterable[Any]) -> tuple[str, ...]:
-    """Give flags as str; what cannot be one on the wire is left out."""
+    """Give flags as str, each once; what cannot be one on the wire is left out."""
     names = (native(flag) for flag in flags)
-    return tuple(name for name in dict.fromkeys(names) if _FLAG.fullmatch(name))
+    usual = (SYSTEM_FLAGS.get(name.lower(), name) for name in names)
+    return tuple(name for name in dict.fromkeys(usual) if _FLAG.fullmatch(name))
 
 
 # -- a message's bytes -----------------------------------------------------------------------
@@ -104,13 +111,13 @@ def _clean(data: bytes) -> bytes:
     return data.replace(b"\0", b"\x80") if b"\0" in data else data
 
 
-async def _rebuilt(part: Any) -> Any:
+async def _rebuilt(part: Any, depth: int = 0) -> Any:
     """Yield the pieces of a message or part that gives its header and body apart."""
     fields = [
         (native(name).encode("utf-8"), _field_value(value))
         for name, value in (await ask(part, "getHeaders", True)).items()
     ]
-    boundary = _boundary(fields) if await ask(part, "isMultipart") else None
+    boundary = _boundary(fields, depth) if await ask(part, "isMultipart") else None
     for name, value in fields:
         yield b"%b: %b\r\n" % (name, value)
     yield b"\r\n"
@@ -119,7 +126,7 @@ async def _rebuilt(part: Any) -> Any:
         return
     for child in await _children(part):
         yield b"--%b\r\n" % boundary
-        async for piece in _rebuilt(child):
+        async for piece in _rebuilt(child, depth + 1):
             yield piece
         yield b"\r\n"
     yield b"--%b--\r\n" % boundary
@@ -134,17 +141,16 @@ async def _children(part: Any) -> list[Any]:
             return found
 
 
-def _boundary(fields: list[tuple[bytes, bytes]]) -> bytes:
+def _boundary(fields: list[tuple[bytes, bytes]], depth: int) -> bytes:
     """Find the boundary that a header tells; write one into it where there is none."""
+    # The same message has to come out the same each time.
+    made = blake2b(repr((depth, fields)).encode("ascii"), digest_size=12).hexdigest().encode()
     for at, (name, value) in enumerate(fields):
         if name.lower() == b"content-type":
             known = headers.media_type(value).parameter(b"boundary")
-            if known:
-                return known
-            made = secrets.token_hex(12).encode("ascii")
-            fields[at] = (name, b'%b; boundary="%b"' % (value.rstrip(b"; \t"), made))
-            return made
-    made = secrets.token_hex(12).encode("ascii")
+            if not known:
+                fields[at] = (name, b'%b; boundary="%b"' % (value.rstrip(b"; \t"), made))
+            return known or made
     fields.append((b"Content-Type", b'multipart/mixed; boundary="%b"' % made))
     return made
 

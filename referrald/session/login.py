@@ -52,10 +52,12 @@ async def admit(
     try:
         user = await proof
     except AuthenticationFailed as error:
+        attempt.user = named or error.user
         attempt.log("failed", cause=str(error))
         await slow_down(session)
         raise
     except ReferraldError as error:
+        attempt.user = named or error.user
         result = "refused" if isinstance(error, AuthorizationFailed) else "failed"
         attempt.log(result, cause=str(error))
         raise

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionAborted
 
 from referrald.session.door import Door
 from referrald.wire.response import untagged
 
 FLUSH_AT = 16_384
 """Bytes of answers that are collected before they are sent, while commands keep coming."""
+
+PIECE = 65_536
+"""Bytes of a long answer that are handed to the transport at a time."""
 
 WATCHED_FROM = 16_384
 """Bytes sent after which the session asks the transport to be told of a full buffer."""
@@ -28,6 +34,9 @@ class Outgoing:
     _held_back = False
     _closing = False
     _stall_timer: Hashable | None = None
+    _drained: Deferred[None] | None = None
+    _unfinished = False
+    _last_input: float
     _pump: Callable[[], None]
 
     if TYPE_CHECKING:
@@ -37,6 +46,8 @@ class Outgoing:
 
         @property
         def peer(self) -> str: ...
+
+        def tell_at_once(self) -> None: ...
 
     def write(self, data: bytes) -> None:
         """Send finished bytes; those of one batch of commands go out together."""
@@ -61,6 +72,28 @@ class Outgoing:
         """Send one untagged response."""
         self.write(untagged(*parts))
 
+    async def drained(self) -> None:
+        """Wait until the client has read enough for more to be sent.
+
+        Raises `ConnectionAborted` when the session has been closed meanwhile.
+        """
+        if self._produced >= FLUSH_AT:
+            self._flush()
+        while self._held_back and not self._closing:
+            self._drained = Deferred()
+            await self._drained
+        if self._closing:
+            raise ConnectionAborted
+
+    async def send(self, pieces: Iterable[bytes]) -> None:
+        """Send one response that may be long, no faster than the client reads."""
+        self._unfinished = True
+        for piece in pieces:
+            for at in range(0, len(piece), PIECE):
+                self.write(piece[at : at + PIECE] if len(piece) > PIECE else piece)
+                await self.drained()
+        self._unfinished = False
+
     def pauseProducing(self) -> None:
         """Run no more commands: the client does not read what we send."""
         self._held_back = True
@@ -77,6 +110,12 @@ class Outgoing:
         if self._stall_timer is not None:
             self.door.wheel.cancel(self._stall_timer)
             self._stall_timer = None
+        # Whoever takes what we send is not idle.
+        self._last_input = self.door.clock()
+        drained, self._drained = self._drained, None
+        if drained is not None:
+            drained.callback(None)
+        self.tell_at_once()
         self._pump()
 
     def stopProducing(self) -> None:

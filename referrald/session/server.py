@@ -14,7 +14,7 @@ from typing import Any, cast
 from twisted.internet import defer
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import connectionDone
-from twisted.mail.imap4 import IMAP4Server
+from twisted.mail.imap4 import IMailboxListener, IMAP4Server
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -22,6 +22,7 @@ from referrald.errors import WireError
 from referrald.session import answers, capabilities, legacy
 from referrald.session.door import Door
 from referrald.session.legacy import TwistedsFace
+from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
 from referrald.session.running import start
 from referrald.session.table import Answer
@@ -39,8 +40,8 @@ from referrald.wire.response import Status, bad, bye, continuation, render
 FEEDBACK = continuation("Ready.")
 
 
-@implementer(IPushProducer)
-class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
+@implementer(IPushProducer, IMailboxListener)
+class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
     """An IMAP server session that serves, refers or refuses.
 
     Attributes of note: ``door`` (what it needs from outside), ``state`` (``unauth``, ``auth``,
@@ -54,7 +55,6 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
     secure = False
     client_id: dict[str, str | None] | None = None
     user: str = ""
-    writable = False
     enabled: frozenset[str] = frozenset()
     bad_commands = 0
     failed_logins = 0
@@ -117,7 +117,8 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
-        self.deselect()
+        if self.mbox is not None:
+            self.forsake_mailbox()
         logout, self._onLogout = self._onLogout, None
         if logout is not None:
             logout()
@@ -178,7 +179,12 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
         finally:
             self._pumping = False
             self._flush()
-        if self._paused and self._running is None and not self._held_back and not self._closing:
+        if self._running is None or self._line_wanted is not None:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        """Take bytes from the client again, if none were taken for a while."""
+        if self._paused and not self._held_back and not self._closing:
             self._paused = False
             self.transport.resumeProducing()
 
@@ -210,6 +216,7 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
         if line is not None:
             return line
         self._line_wanted = defer.Deferred()
+        self._read_on()
         try:
             return await self._line_wanted
         finally:
@@ -255,7 +262,10 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
             self.write(render(command.tag, bad(error.public)))
             self._count_bad()
             return
-        self.run(command.tag, spec.handler(self, *arguments))  # type: ignore[arg-type]
+        work = spec.handler(self, *arguments)
+        if self.view is not None:
+            work = self.reporting(spec.name, work)
+        self.run(command.tag, work)  # type: ignore[arg-type]
 
     def run(self, tag: bytes, work: Coroutine[Any, Any, Answer]) -> None:
         """Carry out one command; its answer is written when it is there."""
@@ -319,7 +329,9 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
     def _bye(self, status: Status) -> None:
         """Send an untagged BYE and close."""
         if not self._closing:
-            self.write(render(None, status))
+            # Inside a literal the words would be taken for its content.
+            if not self._unfinished:
+                self.write(render(None, status))
             self.close()
 
     def say_bye(self, text: str) -> None:
@@ -351,20 +363,6 @@ class ReferralServer(Outgoing, Timing, TwistedsFace, IMAP4Server):
         self._expect_life()
         if self.reader is not None:
             self.reader.limits = self.door.after_login
-
-    def selected(self, box: Any, writable: bool) -> None:
-        """Enter the selected state with an IMailbox."""
-        self.mbox = box
-        self.writable = writable
-        self.state = "select"
-
-    def deselect(self) -> None:
-        """Leave the selected mailbox, if one is."""
-        mbox, self.mbox = self.mbox, None
-        if mbox is not None:
-            mbox.removeListener(self)
-        if self.state == "select":
-            self.state = "auth"
 
     def start_tls(self) -> None:
         """Begin TLS; whatever was learnt or sent in the clear is forgotten (RFC 3501, 6.2.1)."""

@@ -13,6 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -143,8 +144,10 @@ class InteropCase(SynchronousTestCase):
 
     def folder(self) -> Path:
         """Make a folder of this test that every user may read."""
-        path = Path(self.mktemp()).absolute()
-        path.mkdir(parents=True)
+        # A short path: Dovecot's sockets in it have room for some hundred characters.
+        path = Path(tempfile.mkdtemp(prefix="rfd"))
+        path.chmod(0o755)
+        self.addCleanup(shutil.rmtree, path, True)
         return path
 
     def run_server(self, command: list[str], out: IO[bytes], port: int) -> subprocess.Popen[bytes]:
@@ -154,7 +157,10 @@ class InteropCase(SynchronousTestCase):
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=environment
         )
         self.addCleanup(self._stop, process)
-        wait_for_port(port, process)
+        try:
+            wait_for_port(port, process)
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n{Path(out.name).read_text()}") from None
         return process
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
@@ -167,10 +173,6 @@ class InteropCase(SynchronousTestCase):
         if os.geteuid() != 0:
             missing("Dovecot is started as root only")
         folder, port = self.folder(), free_port()
-        for path in (folder, *folder.parents):
-            # Dovecot's unprivileged processes have to reach their sockets.
-            if path.stat().st_uid == os.getuid() and path != Path("/"):
-                path.chmod(path.stat().st_mode | 0o011)
         lines = []
         for user, password in users:
             lines.append(f"{user}:{{PLAIN}}{password}::::::\n")
@@ -213,7 +215,17 @@ poll = 0.2
             encoding="utf-8",
         )
         log = folder / "log"
-        command = [sys.executable, "-m", "twisted", "referrald", "-c", str(config)]
+        twistd = "from twisted.scripts.twistd import run; run()"
+        command = [
+            sys.executable,
+            "-c",
+            twistd,
+            "-n",
+            "--pidfile",
+            str(folder / "pid"),
+            "referrald",
+        ]
+        command += ["-c", str(config)]
         with log.open("wb") as out:
             process = self.run_server(command, out, port)
         return Referrald(port, folder, log, process)

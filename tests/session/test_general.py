@@ -53,6 +53,13 @@ class Capabilities(SynchronousTestCase):
         self.assertTrue({b"NAMESPACE", b"UNSELECT", b"LOGIN-REFERRALS"} <= after)
         self.assertEqual([name for name in after if name.startswith(b"AUTH=")], [])
 
+    def test_without_sasl_there_is_only_login(self) -> None:
+        client = House(sasl=False).connect()
+        found = names(client.read())
+        self.assertEqual([name for name in found if name.startswith((b"AUTH", b"SASL"))], [])
+        self.assertIn(b"a NO [CANNOT]", client.say(b"a AUTHENTICATE PLAIN AG5sAHB3\r\n"))
+        self.assertIn(b"b NO [REFERRAL", client.say(b"b LOGIN alice secret\r\n"))
+
     def test_starttls_without_a_certificate_is_refused(self) -> None:
         client = House(secure=False).connect()
         self.assertIn(b"a NO", client.say(b"a STARTTLS\r\n"))

@@ -1,0 +1,282 @@
+"""Commands on messages: FETCH, STORE, COPY, SEARCH, their UID forms, APPEND and IDLE.
+
+Messages are asked for by UID, whatever the client calls them: see `referrald.session.view`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, Final
+
+from twisted.mail.imap4 import MailboxException, NoSuchMailbox
+
+from referrald.errors import WireError
+from referrald.session import edge
+from referrald.session.candidate import NUMBERS, Candidate
+from referrald.session.copying import copy_all
+from referrald.session.fetching import FLAGS, UID, Item, Subject
+from referrald.session.mailboxes import open_mailbox
+from referrald.session.pace import Pace
+from referrald.session.searching import CHARSETS, Search
+from referrald.session.table import Answer
+from referrald.session.view import View
+from referrald.wire.arguments import SYSTEM_FLAGS
+from referrald.wire.reader import Command, Literal
+from referrald.wire.response import (
+    Code,
+    StatusError,
+    bad,
+    continuation,
+    no,
+    number,
+    ok,
+    paren_list,
+)
+from referrald.wire.sets import SequenceSet
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
+
+NO_SUCH_NUMBER: Final = bad("No message has that number.")
+GONE: Final = no("Some of the messages are gone.", Code("EXPUNGEISSUED"))
+READ_ONLY: Final = no("The mailbox is open for reading only.", Code("NOPERM"))
+NO_SUCH_FLAG: Final = no("There is no such system flag.", Code("CANNOT"))
+TRY_CREATE: Final = no("There is no such mailbox.", Code("TRYCREATE"))
+SEEN: Final = "\\Seen"
+MODES: Final = {"": 0, "+": 1, "-": -1}
+
+
+def view_of(session: ReferralServer) -> View:
+    """Give what the client knows of the selected mailbox."""
+    view = session.view
+    assert view is not None, "for the selected state only"
+    return view
+
+
+async def uid(session: ReferralServer, inner: Command) -> Answer:
+    """Carry out the UID form of a command, which stands in the table as ``UID NAME``."""
+    spec = session.door.table.find(session.state, b"UID " + inner.name)
+    if spec is None:
+        raise WireError("No such command with UID.")
+    return await spec.handler(session, *spec.grammar(inner))
+
+
+# -- FETCH -----------------------------------------------------------------------------------
+
+
+async def fetch(
+    session: ReferralServer,
+    messages: SequenceSet,
+    items: tuple[Item, ...],
+    *,
+    by_uid: bool = False,
+) -> Answer:
+    """Send what is asked for of messages (RFC 3501 section 6.4.5)."""
+    view = view_of(session)
+    uids = view.pick(messages, by_uid)
+    if uids is None:
+        return NO_SUCH_NUMBER
+    if by_uid and UID not in items:
+        items = (UID, *items)
+    sent = 0
+    for batch in edge.batches(uids):
+        for message in await edge.messages(session.mbox, batch):
+            sent += await _send(session, view, message, items)
+    return GONE if sent < len(uids) and not by_uid else ok("Fetched.")
+
+
+async def _send(session: ReferralServer, view: View, message: Any, items: tuple[Item, ...]) -> bool:
+    """Send one message's answer; False for a message that the client does not know."""
+    its_uid = int(await edge.ask(message, "getUID"))
+    its_number = view.number(its_uid)
+    if its_number is None:
+        return False
+    flags = edge.flag_names(await edge.ask(message, "getFlags"))
+    if session.writable and SEEN not in flags and any(item.marks_seen for item in items):
+        seen = await _mark_seen(session, its_uid)
+        if seen is not None:
+            flags = seen
+            items = items if FLAGS in items else (*items, FLAGS)
+    if FLAGS in items:
+        session.settled(its_uid, flags)
+    subject = Subject(message, its_uid, flags)
+    await session.send(await subject.answer(its_number, items))
+    return True
+
+
+async def _mark_seen(session: ReferralServer, its_uid: int) -> tuple[str, ...] | None:
+    """Set ``\\Seen``; give the flags as they are then, None where it could not be set."""
+    chosen = edge.message_set([its_uid])
+    try:
+        changed = await edge.ask(session.mbox, "store", chosen, [SEEN], 1, True)
+    except MailboxException:
+        return None
+    return next((edge.flag_names(flags) for flags in changed.values()), None)
+
+
+# -- STORE -----------------------------------------------------------------------------------
+
+
+async def store(
+    session: ReferralServer,
+    messages: SequenceSet,
+    sign: str,
+    silent: bool,
+    flags: tuple[str, ...],
+    *,
+    by_uid: bool = False,
+) -> Answer:
+    """Change the flags of messages (RFC 3501 section 6.4.6)."""
+    uids = view_of(session).pick(messages, by_uid)
+    if uids is None:
+        return NO_SUCH_NUMBER
+    if not session.writable:
+        return READ_ONLY
+    if not await _known_flags(session.mbox, flags):
+        return NO_SUCH_FLAG
+    changed: dict[int, Any] = {}
+    if uids:
+        chosen = edge.message_set(uids)
+        changed = await edge.ask(session.mbox, "store", chosen, list(flags), MODES[sign], True)
+    await _tell_stored(session, changed, silent, by_uid)
+    return GONE if len(changed) < len(uids) and not by_uid else ok("Stored.")
+
+
+async def _tell_stored(
+    session: ReferralServer, changed: dict[int, Any], silent: bool, by_uid: bool
+) -> None:
+    # The mailbox answers with its own numbers, which the client need not know yet.
+    for box_number, flags in changed.items():
+        its_uid = int(await edge.ask(session.mbox, "getUID", box_number))
+        names = edge.flag_names(flags)
+        session.settled(its_uid, names)
+        its_number = view_of(session).number(its_uid)
+        if silent or its_number is None:
+            continue
+        items = [b"FLAGS", paren_list(*names)]
+        if by_uid:
+            items += [b"UID", number(its_uid)]
+        session.untagged(number(its_number), b"FETCH", paren_list(*items))
+
+
+async def _known_flags(box: Any, flags: Sequence[str]) -> bool:
+    """Say whether none of ``flags`` is a system flag that nobody knows."""
+    strange = [flag for flag in flags if flag[0] == "\\" and flag not in SYSTEM_FLAGS.values()]
+    if not strange:
+        return True
+    known = {flag.lower() for flag in edge.flag_names(await edge.ask(box, "getFlags"))}
+    return all(flag.lower() in known for flag in strange)
+
+
+# -- COPY and APPEND -------------------------------------------------------------------------
+
+
+async def copy(
+    session: ReferralServer, messages: SequenceSet, name: str, *, by_uid: bool = False
+) -> Answer:
+    """Copy messages to the end of a mailbox, all or none (RFC 3501 section 6.4.7)."""
+    uids = view_of(session).pick(messages, by_uid)
+    if uids is None:
+        return NO_SUCH_NUMBER
+    target = await _target(session, name)
+    found = []
+    for batch in edge.batches(uids):
+        found += await edge.messages(session.mbox, batch)
+    if len(found) < len(uids) and not by_uid:
+        return GONE
+    await copy_all(session, found, target)
+    return ok("Copied.")
+
+
+async def _target(session: ReferralServer, name: str) -> Any:
+    """Give a mailbox that takes messages, or raise."""
+    try:
+        target = await open_mailbox(session, name, True)
+    except NoSuchMailbox:
+        raise StatusError(TRY_CREATE) from None
+    if not await edge.ask(target, "isWriteable"):
+        raise StatusError(READ_ONLY)
+    return target
+
+
+async def append(
+    session: ReferralServer,
+    name: str,
+    flags: tuple[str, ...],
+    date: datetime | None,
+    message: Literal,
+) -> Answer:
+    """Put a message into a mailbox (RFC 3501 section 6.3.11)."""
+    if message.binary:
+        raise WireError("A literal8 is not allowed there.")
+    target = await _target(session, name)
+    if not await _known_flags(target, flags):
+        return NO_SUCH_FLAG
+    when = None if date is None else edge.date_time(date).encode("ascii")
+    await edge.ask(target, "addMessage", BytesIO(message.value), list(flags), when)
+    return ok("Appended.")
+
+
+# -- SEARCH ----------------------------------------------------------------------------------
+
+
+async def search(session: ReferralServer, wanted: Search, *, by_uid: bool = False) -> Answer:
+    """Tell which messages match (RFC 3501 section 6.4.4)."""
+    if wanted.charset is not None:
+        known = " ".join(CHARSETS)
+        return no("That charset is not known here.", Code("BADCHARSET", f"({known})"))
+    view = view_of(session)
+    pace = Pace(session.door.clock, session.door.wheel)
+    found: list[int] = []
+    for batch in edge.batches(_possible(view, wanted)):
+        for message in await edge.messages(session.mbox, batch):
+            its_uid = int(await edge.ask(message, "getUID"))
+            its_number = view.number(its_uid)
+            if its_number is not None:
+                candidate = Candidate(its_number, its_uid, len(view), view.last_uid, message)
+                if await _matches(candidate, wanted):
+                    found.append(its_uid if by_uid else its_number)
+            await pace.breathe()
+    session.untagged(b"SEARCH", *map(number, sorted(found)))
+    return ok("Searched.")
+
+
+def _possible(view: View, wanted: Search) -> list[int]:
+    """Give the UIDs of the messages that pass the tests for which no message is needed."""
+    keys = [key for key in wanted.keys if key.cost == NUMBERS]
+    count, last = len(view), view.last_uid
+    return [
+        its_uid
+        for its_number, its_uid in enumerate(view.uids, 1)
+        if all(key.test(Candidate(its_number, its_uid, count, last)) for key in keys)
+    ]
+
+
+async def _matches(candidate: Candidate, wanted: Search) -> bool:
+    for key in wanted.keys:
+        await candidate.learn(key.cost)
+        if not key.test(candidate):
+            return False
+    return True
+
+
+# -- IDLE ------------------------------------------------------------------------------------
+
+
+async def idle(session: ReferralServer) -> Answer:
+    """Tell of changes as they happen, until the client says DONE (RFC 2177).
+
+    The time counts as silence: a client says IDLE again every 29 minutes, as the RFC asks.
+    """
+    await session.report()
+    session.write(continuation("idling"))
+    session.idling = True
+    try:
+        line = await session.read_line()
+    finally:
+        session.idling = False
+    if line.upper() != b"DONE":
+        raise WireError("Expected DONE.")
+    return ok("Idled.")

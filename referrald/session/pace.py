@@ -1,0 +1,34 @@
+"""Keep a long computation from holding everybody else up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from twisted.internet.defer import Deferred
+
+from referrald.session.door import Wheel
+
+TURN: Final = 0.1
+"""Seconds that a command may compute before it lets others have a turn."""
+
+
+class Pace:
+    """Counts the time since the last pause."""
+
+    def __init__(self, clock: Callable[[], float], wheel: Wheel) -> None:
+        self._clock = clock
+        self._wheel = wheel
+        self._since = clock()
+
+    async def breathe(self) -> None:
+        """Let others have a turn, if it is time."""
+        if self._clock() - self._since < TURN:
+            return
+        turn: Deferred[None] = Deferred()
+        token = self._wheel.add(0.0, lambda: turn.callback(None))
+        try:
+            await turn
+        finally:
+            self._wheel.cancel(token)
+        self._since = self._clock()
