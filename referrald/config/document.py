@@ -69,7 +69,7 @@ def read_sections(report: Report, document: dict[str, Any], base: str) -> dict[s
 
 
 def _refuse_unknown_sections(report: Report, document: dict[str, Any]) -> None:
-    known = {section.name for section in SECTIONS}
+    known = {section.name for section in SECTIONS if "." not in section.name}
     for name in document:
         if name not in known:
             report.add(show_key(name), "there is no such section", did_you_mean(name, known))

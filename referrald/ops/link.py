@@ -46,15 +46,15 @@ WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.E
 class Link:
     """One accepted TCP connection.
 
-    secure: TLS is in use. handshaking: TLS has begun and is not yet agreed on; what is written
-    meanwhile is sent after it, and the protocol's ``handshakeCompleted`` is called.
+    client: the client's address as the socket gave it. secure: TLS is in use. handshaking: TLS has
+    begun and is not yet agreed on; what is written meanwhile is sent after it, and the protocol's
+    ``handshakeCompleted`` is called.
     """
 
     __slots__ = (
         "__weakref__",
         "_asks",
         "_certificate",
-        "_client",
         "_closing",
         "_fd",
         "_lingering",
@@ -66,6 +66,7 @@ class Link:
         "_queued",
         "_tls",
         "_writing",
+        "client",
         "connected",
         "disconnected",
         "handshaking",
@@ -100,7 +101,7 @@ class Link:
         self.disconnected = 0
         self.secure = self.handshaking = False
         self._fd = sock.fileno()
-        self._client = client
+        self.client = client
         self._queue: list[bytes] | None = None
         self._queued = 0
         self._writing = self._paused = self._closing = self._lingering = False
@@ -168,7 +169,7 @@ class Link:
             return None
         except (SSL.Error, OSError) as fault:
             if self.report is not None:
-                self.report(str(self._client[0]), _reason(fault))
+                self.report(str(self.client[0]), _reason(fault))
             return main.CONNECTION_LOST
         self.handshaking = False
         completed = getattr(self.protocol, "handshakeCompleted", None)
@@ -410,7 +411,7 @@ class Link:
 
     def getPeer(self) -> IPv4Address | IPv6Address:
         """Give the client's address."""
-        return _address(self._client)
+        return _address(self.client)
 
     def getHost(self) -> IPv4Address | IPv6Address:
         """Give our address."""

@@ -60,6 +60,7 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
     failed_logins = 0
     number = 0
     peer_host = ""
+    peer_port = 0
 
     _running: bytes | None = None
     _work: defer.Deferred[Any] | None = None
@@ -80,13 +81,12 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
         """Count the connection, start its clock and greet."""
         door = self.door
         transport = self.transport
-        peer = transport.getPeer()
-        self.peer_host = getattr(peer, "host", "")
+        self.peer_host, self.peer_port = _peer_of(transport)
         secure = getattr(transport, "secure", None)
         self.secure = ISSLTransport.providedBy(transport) if secure is None else secure
         refused = door.counts.admit(self.peer_host)
         if refused is not None:
-            door.notes.note(f"refused {self.peer_host}", f"connection of {peer.host}: {refused}")
+            door.notes.note(f"refused {self.peer_host}", f"connection of {self.peer}: {refused}")
             self._bye(bye("Too many connections."))
             return
         self._counted = True
@@ -132,11 +132,8 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
     @property
     def peer(self) -> str:
         """Address and port of the client, for logs."""
-        peer = self.transport.getPeer()
-        host = getattr(peer, "host", None)
-        if host is None:
-            return str(peer)
-        return f"[{host}]:{peer.port}" if ":" in host else f"{host}:{peer.port}"
+        host = self.peer_host
+        return f"[{host}]:{self.peer_port}" if ":" in host else f"{host}:{self.peer_port}"
 
     # -- bytes in ----------------------------------------------------------------------------
 
@@ -371,3 +368,12 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
         self.client_id = None
         self.secure = self.startedTLS = True
         self.transport.startTLS(self.door.tls)
+
+
+def _peer_of(transport: Any) -> tuple[str, int]:
+    """Give the client's address and port; a client on a UNIX socket has neither."""
+    client = getattr(transport, "client", None)
+    if client is not None:
+        return client[0], client[1]
+    peer = transport.getPeer()
+    return getattr(peer, "host", "unix"), getattr(peer, "port", 0)

@@ -108,6 +108,10 @@ class Problems(ConfigTestCase):
             ['/d/r.toml: limit: there is no such section; did you mean "limits"?'],
         )
 
+    def test_a_section_within_another_is_not_known_by_itself(self) -> None:
+        (line,) = self.problems(GOOD + '["auth.introspection"]\n')
+        self.assertIn('/d/r.toml: "auth.introspection": there is no such section; ', line)
+
     def test_an_unknown_key(self) -> None:
         self.assertEqual(
             self.problems(GOOD + "[limits]\nlitteral = 5\n"),
