@@ -91,6 +91,7 @@ class ConfigTestCase(SynchronousTestCase):
     def setUp(self) -> None:
         self.factory = FakeFactory()
         self.patch(plugins, "BUILT_IN", {**plugins.BUILT_IN, "fake": f"{__name__}:factory"})
+        self.patch(plugins, "entry_points", lambda group: ())
         self.patch(sys.modules[__name__], "factory", self.factory)
         self.directory = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.directory)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from twisted.trial.unittest import SynchronousTestCase
+
 from referrald.config import plugins, reference
 from referrald.config.render import reference as render_reference
 from referrald.config.schema import SECTIONS
@@ -44,3 +46,10 @@ class TheReference(ConfigTestCase):
     def test_a_type_without_options_has_no_table(self) -> None:
         self.factory.options = ()
         self.assertIn("A source for tests.\n\n(config-directory)=", reference.reference())
+
+
+class TheBackendsOfTheHouse(SynchronousTestCase):
+    def test_they_are_described_too(self) -> None:
+        text = reference.reference()
+        for name in plugins.BUILT_IN:
+            self.assertIn(f'\n### `type = "{name}"`\n', text)

@@ -110,6 +110,7 @@ class CtlTestCase(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.patch(plugins, "BUILT_IN", {"fake": "tests.config.fakes:factory"})
+        self.patch(plugins, "entry_points", lambda group: ())
         self.directory = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, self.directory)
         self.file = self.write("r.toml", CONFIG + 'type = "fake"\n')
