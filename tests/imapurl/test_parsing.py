@@ -244,6 +244,8 @@ class WrongTests(SynchronousTestCase):
             "SUBJECT%20%7B9+%7D%0D%0Aabc",
             "SUBJECT%20%7B3+%7D%0D%0Aabc%0D%0Ax",
             "SUBJECT%20%7B5+%7D%0D%0Aa%0D%0Ab",
+            "SUBJECT%20%7B3+%7D%0D%0Aa%0Db",
+            "SUBJECT%20%7B3+%7D%0D%0Aa%0Ab",
             "SUBJECT%20%22%7B3+%7D%0D%0Aabc%22",
             "SUBJECT%20%7B3+%7D%0Aabc",
         ):

@@ -83,6 +83,7 @@ class RelativeTests(SynchronousTestCase):
             "/m/;UID=0": 8,
             "/a/b/../c%zz": 9,
             "/a/../m;UIDVALIDITY=1/;UID=x": 27,
+            "/a/../m/;FOO=1": 7,
             ";section=]": 9,
             "?ALL": 0,
             "#x": 0,

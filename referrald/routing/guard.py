@@ -1,0 +1,53 @@
+"""Clients that do not follow referrals and log in again and again instead."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+
+class StormBreaker:
+    """Counts how often a user was referred at one address.
+
+    clock: gives the time in seconds. count: so many referrals within ``window`` seconds are a
+    storm; 0 switches this off. size: so many pairs of user and address are remembered.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float],
+        count: int = 5,
+        window: float = 60.0,
+        size: int = 10_000,
+    ) -> None:
+        self._seconds = clock
+        self._count = count
+        self._window = window
+        self._size = size
+        # When each pair was referred lately, at most ``count`` times; the most recent pair last.
+        self._times: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def note_referred(self, user: str, peer: str) -> None:
+        """Remember that ``user`` was referred; without an address it cannot be told who it was."""
+        if not self._count or not peer:
+            return
+        key = (user, peer)
+        times = self._times.get(key)
+        if times is not None:
+            times.append(self._seconds())
+            self._times.move_to_end(key)
+            return
+        self._times[key] = deque((self._seconds(),), self._count)
+        if len(self._times) > self._size:
+            self._times.popitem(last=False)
+
+    def is_storm(self, user: str, peer: str) -> bool:
+        """Tell whether ``user`` was referred too often to be a client that follows."""
+        times = self._times.get((user, peer))
+        if times is None or len(times) < self._count:
+            return False
+        return self._seconds() - times[0] < self._window
+
+    def __len__(self) -> int:
+        return len(self._times)

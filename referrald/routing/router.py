@@ -1,0 +1,104 @@
+"""From a login to a decision: directory, policy and storm breaker together."""
+
+from __future__ import annotations
+
+import attrs
+
+from referrald.errors import ReferraldError, Unavailable
+from referrald.model import Decision, Login, Refer, Refuse, Serve
+from referrald.routing.cache import Entry
+from referrald.routing.directory import Directory
+from referrald.routing.guard import StormBreaker
+from referrald.routing.policy import PolicySettings, decide
+
+
+@attrs.define(kw_only=True)
+class Outcomes:
+    """How many logins came to what. ``unavailable`` and ``storms`` are among ``refused``."""
+
+    served: int = 0
+    referred: int = 0
+    refused: int = 0
+    unavailable: int = 0
+    storms: int = 0
+
+
+class Router:
+    """Decides about logins; never raises a `ReferraldError`."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        policy: PolicySettings | None = None,
+        breaker: StormBreaker | None = None,
+    ) -> None:
+        self.directory = directory
+        self.outcomes = Outcomes()
+        self._policy = policy or PolicySettings()
+        self._breaker = breaker
+        self._cached = directory.cached
+
+    @property
+    def policy(self) -> PolicySettings:
+        """The policy in force."""
+        return self._policy
+
+    def replace(self, policy: PolicySettings) -> None:
+        """Decide by another policy from now on."""
+        self._policy = policy
+
+    async def route(self, login: Login) -> Decision:
+        """Decide what is done about a login; for a user in the cache without suspending."""
+        entry = self._cached(login.user)
+        if entry is None:
+            try:
+                entry = await self.directory.find(login)
+            except ReferraldError as error:
+                return self._unavailable(error)
+        memo: tuple[PolicySettings, Decision] | None = entry.memo
+        if memo is not None and memo[0] is self._policy:
+            decision = memo[1]
+        else:
+            decision = self._decide(login, entry)
+        if isinstance(decision, Refer):
+            return self._refer(login, decision)
+        if isinstance(decision, Serve):
+            self.outcomes.served += 1
+        else:
+            self.outcomes.refused += 1
+        return decision
+
+    def _decide(self, login: Login, entry: Entry) -> Decision:
+        """Decide, and keep that with the entry: the same user with the same home."""
+        decision = decide(login, entry.home, self._policy)
+        entry.memo = (self._policy, decision)
+        return decision
+
+    def _unavailable(self, error: ReferraldError) -> Refuse:
+        self.outcomes.refused += 1
+        self.outcomes.unavailable += 1
+        return Refuse(code=Unavailable.code, text=Unavailable.public, cause=str(error))
+
+    def _refer(self, login: Login, decision: Refer) -> Decision:
+        """Refer, unless this client has shown that it does not follow.
+
+        One that is let in with its referral has no reason to come again.
+        """
+        breaker = self._breaker
+        if breaker is not None and not decision.authenticated:
+            if breaker.is_storm(login.user, login.peer):
+                return self._storm(decision)
+            breaker.note_referred(login.user, login.peer)
+        self.outcomes.referred += 1
+        return decision
+
+    def _storm(self, decision: Refer) -> Refuse:
+        self.outcomes.refused += 1
+        self.outcomes.storms += 1
+        server = decision.server
+        return Refuse(
+            code="LIMIT",
+            text=f"This mail program does not follow referrals; set its server to {server}.",
+            cause=f"storm: logs in again and again instead of going to {server}",
+            source=decision.source,
+        )

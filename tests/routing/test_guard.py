@@ -1,0 +1,67 @@
+"""Clients that do not follow referrals are noticed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from referrald.routing.guard import StormBreaker
+
+
+class StormTests(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+
+    def breaker(self, count: int = 3, window: float = 60.0, size: int = 100) -> StormBreaker:
+        return StormBreaker(clock=self.clock.seconds, count=count, window=window, size=size)
+
+    def test_many_referrals_in_a_short_time_are_a_storm(self) -> None:
+        breaker = self.breaker()
+        for _ in range(3):
+            self.assertFalse(breaker.is_storm("alice", "192.0.2.1"))
+            breaker.note_referred("alice", "192.0.2.1")
+        self.assertTrue(breaker.is_storm("alice", "192.0.2.1"))
+        self.assertFalse(breaker.is_storm("alice", "192.0.2.2"))
+        self.assertFalse(breaker.is_storm("bob", "192.0.2.1"))
+
+    def test_a_storm_passes(self) -> None:
+        breaker = self.breaker()
+        for _ in range(3):
+            breaker.note_referred("alice", "192.0.2.1")
+        self.clock.advance(59.9)
+        self.assertTrue(breaker.is_storm("alice", "192.0.2.1"))
+        self.clock.advance(0.1)
+        self.assertFalse(breaker.is_storm("alice", "192.0.2.1"))
+
+    def test_it_can_be_switched_off(self) -> None:
+        breaker = self.breaker(count=0)
+        breaker.note_referred("alice", "192.0.2.1")
+        self.assertFalse(breaker.is_storm("alice", "192.0.2.1"))
+        self.assertEqual(len(breaker), 0)
+
+    def test_without_an_address_nobody_is_suspected(self) -> None:
+        breaker = self.breaker(count=1)
+        breaker.note_referred("alice", "")
+        self.assertFalse(breaker.is_storm("alice", ""))
+
+    def test_memory_is_bounded_and_the_longest_quiet_go_first(self) -> None:
+        breaker = self.breaker(count=1, size=2)
+        for user in ("alice", "bob", "alice", "carol"):
+            breaker.note_referred(user, "192.0.2.1")
+        storms = [user for user in ("alice", "bob", "carol") if breaker.is_storm(user, "192.0.2.1")]
+        self.assertEqual((storms, len(breaker)), (["alice", "carol"], 2))
+
+    @given(st.lists(st.integers(0, 5), max_size=30), st.integers(1, 4), st.integers(1, 10))
+    def test_it_counts_as_one_would_by_hand(self, gaps: list[int], count: int, window: int) -> None:
+        self.clock = Clock()
+        breaker = self.breaker(count=count, window=window)
+        times: list[float] = []
+        for gap in gaps:
+            self.clock.advance(gap)
+            now = self.clock.seconds()
+            recent = [time for time in times if now - time < window]
+            self.assertEqual(breaker.is_storm("alice", "192.0.2.1"), len(recent) >= count)
+            breaker.note_referred("alice", "192.0.2.1")
+            times.append(now)

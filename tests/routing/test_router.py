@@ -1,0 +1,116 @@
+"""From a login to a decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from referrald.model import Home, Refer, Refuse, Serve
+from referrald.routing.guard import StormBreaker
+from referrald.routing.policy import PolicySettings
+from referrald.routing.router import Router
+from tests.proves import proves
+from tests.routing.support import Answers, Slow, Table, at_once, home, login, start
+
+
+def routed(table: Table, **settings: Any) -> tuple[Router, Clock]:
+    """Make a router over a table, with a breaker that trips at the third login."""
+    directory = Answers(table, **settings)
+    clock = directory.clock
+    breaker = StormBreaker(clock=clock.seconds, count=2, window=60.0)
+    return Router(directory, PolicySettings(), breaker), clock
+
+
+class RouterTests(SynchronousTestCase):
+    def test_every_login_gets_a_decision_and_is_counted(self) -> None:
+        table = Table(alice=home(), bob=Home(), carol=home(closed="No."))
+        router, _ = routed(table)
+        kinds = [
+            type(at_once(router.route(login(user)))) for user in ("alice", "bob", "carol", "x")
+        ]
+        self.assertEqual(kinds, [Refer, Serve, Refuse, Refuse])
+        outcomes = router.outcomes
+        self.assertEqual((outcomes.referred, outcomes.served, outcomes.refused), (1, 1, 2))
+
+    @proves("S1")
+    def test_a_backend_that_fails_is_a_refusal_with_the_cause(self) -> None:
+        table = Table()
+        table.fault = OSError("gone")
+        router, _ = routed(table)
+        decision = at_once(router.route(login()))
+        self.assertEqual(decision.code, "UNAVAILABLE")
+        self.assertEqual(decision.cause, "backend b0: OSError: gone")
+        self.assertNotIn("gone", decision.text)
+        self.assertEqual(router.outcomes.unavailable, 1)
+
+    @proves("S1")
+    def test_a_backend_that_hangs_is_a_refusal_in_time(self) -> None:
+        directory = Answers(Slow(), deadline=2.0)
+        decision = start(Router(directory).route(login()))
+        self.assertNoResult(decision)
+        directory.clock.advance(2)
+        self.assertEqual(self.successResultOf(decision).code, "UNAVAILABLE")
+
+    def test_a_decision_is_made_once_for_a_home(self) -> None:
+        router, clock = routed(Table(alice=home(public_here=True), bob=Home()), found=60.0)
+        for user in ("alice", "bob", "nobody"):
+            first = at_once(router.route(login(user)))
+            self.assertIs(at_once(router.route(login(user, secure=True))), first)
+        first = at_once(router.route(login()))
+        clock.advance(60)
+        self.assertIsNot(at_once(router.route(login())), first)
+
+    def test_a_changed_home_is_decided_about_anew(self) -> None:
+        table = Table(alice=home("a.example"))
+        router, _ = routed(table)
+        at_once(router.route(login()))
+        table.homes["alice"] = home("b.example")
+        router.directory.forget("alice")
+        self.assertEqual(at_once(router.route(login())).server.host, "b.example")
+
+    @proves("L9", "L12")
+    def test_another_policy_counts_at_once(self) -> None:
+        router, _ = routed(Table(alice=home("a.example")))
+        self.assertIsInstance(at_once(router.route(login())), Refer)
+        router.replace(PolicySettings(allowed=()))
+        self.assertIsInstance(at_once(router.route(login())), Refuse)
+        router.replace(PolicySettings(own_names=frozenset({("a.example", 143)})))
+        self.assertIn("itself", at_once(router.route(login())).cause)
+
+    def test_a_decision_about_one_login_is_not_used_for_another(self) -> None:
+        table = Table(alice=lambda login: home(f"h{login.peer}.example", ttl=0))
+        router, _ = routed(table)
+        hosts = [at_once(router.route(login(peer=peer))).server.host for peer in "12"]
+        self.assertEqual(hosts, ["h1.example", "h2.example"])
+
+
+class StormTests(SynchronousTestCase):
+    def test_a_client_that_does_not_follow_is_told_so_until_it_rests(self) -> None:
+        router, clock = routed(Table(alice=home("a.example")))
+        kinds = [at_once(router.route(login(peer="192.0.2.1"))).outcome for _ in range(4)]
+        self.assertEqual(kinds, ["refer", "refer", "refuse", "refuse"])
+        self.assertEqual((router.outcomes.storms, router.outcomes.referred), (2, 2))
+        clock.advance(60)
+        self.assertIsInstance(at_once(router.route(login(peer="192.0.2.1"))), Refer)
+
+    def test_what_it_is_told_helps_a_person(self) -> None:
+        router, _ = routed(Table(alice=home("a.example")))
+        for _ in range(3):
+            decision = at_once(router.route(login(peer="192.0.2.1")))
+        self.assertIn("set its server to a.example", decision.text)
+        self.assertIn("storm", decision.cause)
+
+    def test_others_are_not_refused_for_it(self) -> None:
+        router, _ = routed(Table(alice=home(), bob=home()))
+        for _ in range(3):
+            at_once(router.route(login(peer="192.0.2.1")))
+        self.assertIsInstance(at_once(router.route(login(peer="192.0.2.2"))), Refer)
+        self.assertIsInstance(at_once(router.route(login("bob", peer="192.0.2.1"))), Refer)
+
+    @proves("L4")
+    def test_a_client_that_is_let_in_with_its_referral_makes_no_storm(self) -> None:
+        router, _ = routed(Table(alice=home(public_here=True)))
+        kinds = {type(at_once(router.route(login(peer="192.0.2.1")))) for _ in range(9)}
+        self.assertEqual(kinds, {Refer})
