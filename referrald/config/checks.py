@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from referrald import imapurl
 from referrald.config.endpoints import endpoint_fault, endpoint_secures
 from referrald.config.report import Place, Report, show_key
-from referrald.config.settings import ListenerSettings, ServerSettings
+from referrald.config.settings import ListenerSettings, ServerSettings, folded_host
 from referrald.config.values import Wrong
 from referrald.errors import UrlError
 from referrald.model import IMAP_PORT, Server
@@ -33,7 +33,7 @@ def is_host(text: str) -> bool:
 
 def leads_home(server: Server, own: Addresses) -> bool:
     """Tell whether ``server`` is one of our own addresses."""
-    return (server.host.lower().rstrip("."), server.port) in own
+    return (folded_host(server.host), server.port) in own
 
 
 def check_server(place: Place, settings: ServerSettings) -> None:

@@ -216,6 +216,8 @@ def _check_auth(tables: Tables, config: Config) -> None:
             )
         if mechanism == "EXTERNAL" and not certificates:
             place.wrong("mechanisms", '"EXTERNAL" needs client certificates', "set tls.client_ca")
+    if auth.mechanisms and not auth.sasl:
+        place.wrong("mechanisms", "are of no use with sasl = false", "leave one of the two out")
     draining = all(listener.drain for listener in config.listeners)
     if auth.backends == () and not (auth.checkers or tokens or certificates or draining):
         place.wrong(

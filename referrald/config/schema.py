@@ -205,8 +205,8 @@ REFERRAL = Section(
             name="allow_clear",
             kind="strings",
             default=(),
-            help="Patterns of host names that may be referred to though they have no TLS, even "
-            "for a client that came with TLS.",
+            help="Patterns of host names that may be referred to though they have no TLS: "
+            "passwords will travel there in the clear.",
         ),
         Option(
             name="text",

@@ -11,6 +11,8 @@ from typing import Any, Literal
 import attrs
 
 from referrald.config.endpoints import endpoint_address, endpoint_port, endpoint_secures
+from referrald.errors import UrlError
+from referrald.imapurl import canonical_host
 from referrald.model import IMAP_PORT, IMAPS_PORT, Limits
 
 ListenerTls = Literal["none", "starttls", "implicit"]
@@ -151,7 +153,7 @@ class Config:
 
     @property
     def own_names(self) -> frozenset[str]:
-        """The names that clients may know this server by, in lower case."""
+        """The names that clients may know this server by, folded."""
         return own_names(self.server)
 
     @property
@@ -161,8 +163,16 @@ class Config:
 
 
 def own_names(server: ServerSettings) -> frozenset[str]:
-    """Give the names of ``server`` in lower case and without a final dot."""
-    return frozenset(name.lower().rstrip(".") for name in (server.name, *server.own_names) if name)
+    """Give the names of ``server``, folded."""
+    return frozenset(folded_host(name) for name in (server.name, *server.own_names) if name)
+
+
+def folded_host(name: str) -> str:
+    """Give the one form of a host's name in which it is compared."""
+    try:
+        return canonical_host(name).removesuffix(".")
+    except UrlError:
+        return name.lower().removesuffix(".")
 
 
 def own_addresses(

@@ -46,12 +46,12 @@ def run(arguments: Namespace, terminal: Terminal) -> int:
 
 
 def login_lines(user: str, password: bytes) -> list[bytes]:
-    """Give what a client sends to log in, without the line ends."""
+    """Give what a client sends to log in, without the line end."""
     try:
         arguments = astring(user.encode("utf-8", "surrogateescape")) + b" " + astring(password)
     except ValueError as error:
         raise Refused(f"that cannot be sent: {error}") from error
-    return [TAG + b" LOGIN " + arguments, b"a2 LOGOUT"]
+    return [TAG + b" LOGIN " + arguments]
 
 
 async def answer(config: Config, reactor: Any, lines: list[bytes]) -> bytes:

@@ -14,10 +14,11 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from referrald.config.settings import Config
-from referrald.config.writing import format_duration
-from referrald.ctl.assembly import running
+from referrald.ctl.assembly import Found, running
 from referrald.ctl.loading import load_config
+from referrald.ctl.output import Seconds
 from referrald.ctl.terminal import Refused, Terminal
+from referrald.errors import Unavailable
 from referrald.model import Decision, Home, Login, Refer, Refuse
 
 
@@ -62,19 +63,12 @@ async def look_up(
         except ValueError as error:
             raise Refused(f"no user can have that name: {error}") from error
         login = Login(user=name, secure=secure)
+        try:
+            source = _source(config, await assembly.directory.explain(login))
+        except Unavailable:
+            source = {}  # the decision will say why
         decision = await assembly.router.route(login)
-        fields = {"user": name, **_decision(decision)}
-        if not isinstance(decision, Refuse) or decision.code != "UNAVAILABLE":
-            found = await assembly.directory.explain(login)
-            fields |= {
-                "backend": found.source or None,
-                **_home(found.home),
-                "cached": found.cached,
-                "age": _seconds(found.age),
-                "stale": found.stale or None,
-                "ttl": _seconds(_kept(config, found.home)),
-            }
-        return decision, fields
+        return decision, {"user": name, **_decision(decision), **source}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
@@ -86,6 +80,18 @@ def _decision(decision: Decision) -> dict[str, Any]:
     elif isinstance(decision, Refuse):
         fields |= {"code": decision.code, "text": decision.text, "cause": decision.cause or None}
     return fields
+
+
+def _source(config: Config, found: Found) -> dict[str, Any]:
+    """Show who knew the user, and since when."""
+    return {
+        "backend": found.source or None,
+        **_home(found.home),
+        "cached": found.cached,
+        "age": None if found.age is None else Seconds(found.age),
+        "stale": found.stale or None,
+        "ttl": Seconds(_kept(config, found.home)),
+    }
 
 
 def _home(home: Home | None) -> dict[str, Any]:
@@ -101,7 +107,3 @@ def _kept(config: Config, home: Home | None) -> float:
     if home is None:
         return config.directory.cache_missing
     return config.directory.cache_found if home.ttl is None else home.ttl
-
-
-def _seconds(value: float | None) -> str | None:
-    return None if value is None else format_duration(round(value, 3)).strip('"')

@@ -8,6 +8,7 @@ from typing import Any, TextIO
 
 import attrs
 
+from referrald.config.writing import format_duration
 from referrald.model import Problem
 
 
@@ -17,6 +18,10 @@ def visible(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+class Seconds(float):
+    """A time, shown with its unit in a table and as a number in JSON."""
 
 
 @attrs.frozen(kw_only=True)
@@ -71,6 +76,8 @@ class Output:
 def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, Seconds):
+        return format_duration(round(value, 3)).strip('"')
     if isinstance(value, tuple | list):
         return ", ".join(map(str, value))
     return str(value)

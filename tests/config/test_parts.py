@@ -156,6 +156,15 @@ class Checkers(ConfigTestCase):
             '/d/r.toml: auth.mechanisms: "CRAM-MD5" is not known',
         )
 
+    def test_mechanisms_without_sasl(self) -> None:
+        self.assertEqual(
+            self.lines(mechanisms=["PLAIN"], sasl=False),
+            [
+                "/d/r.toml: auth.mechanisms: are of no use with sasl = false; "
+                "leave one of the two out"
+            ],
+        )
+
     def test_mechanisms_that_lack_what_they_need(self) -> None:
         self.assertEqual(
             self.lines(mechanisms=["PLAIN", "OAUTHBEARER", "EXTERNAL"]),

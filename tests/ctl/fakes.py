@@ -63,6 +63,7 @@ class FakeAssembly:
         self.found = Found()
         self.answer = b""
         self.fault: Exception | None = None
+        self.down: Exception | None = None
         self.steps: list[str] = []
         self.logins: list[Login] = []
         self.lines: list[bytes] = []
@@ -91,6 +92,8 @@ class FakeAssembly:
         return self.decision
 
     async def explain(self, login: Login) -> Found:
+        if self.down is not None:
+            raise self.down
         return self.found
 
     async def transcript(self, lines: Sequence[bytes]) -> bytes:

@@ -4,6 +4,7 @@ import attrs
 
 from referrald.config.settings import LogSection
 from referrald.ctl.assembly import quiet
+from referrald.errors import Unavailable
 from referrald.model import Home, Login, Refer, Refuse, Security, Server
 from tests.ctl.fakes import CtlTestCase, Found
 
@@ -45,6 +46,7 @@ class Lookup(CtlTestCase):
         self.refer()
         code, value = self.run_json("lookup", "alice")
         self.assertEqual((code, value["url"]), (0, "imap://al;AUTH=*@home1.example.org:993/"))
+        self.assertEqual((value["age"], value["ttl"], value["cached"]), (12.5, 90, True))
         self.assertEqual(
             value["home"], ["home1.example.org:993 (tls)", "home2.example.org (starttls)"]
         )
@@ -64,7 +66,8 @@ class Lookup(CtlTestCase):
         self.assertIn("home      unknown\n", out)
         self.assertIn("ttl       10s\n", out)
 
-    def test_backends_that_are_down_are_not_asked_twice(self) -> None:
+    def test_backends_that_are_down_leave_only_the_decision(self) -> None:
+        self.assembly.down = Unavailable("users: timeout")
         self.assembly.decision = Refuse(code="UNAVAILABLE", text="Later.", cause="users: timeout")
         code, value = self.run_json("lookup", "alice")
         self.assertEqual(
