@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -32,6 +32,7 @@ def take(method: Callable[..., Any], text: bytes, **options: Any) -> Any:
 
 class Strings(SynchronousTestCase):
     @proves("S3", "base:quoted strings", "base:literals")
+    @settings(deadline=None)
     @given(st.binary().filter(lambda value: b"\0" not in value))
     def test_every_string_comes_back_through_quoting_reader_and_grammar(self, value: bytes) -> None:
         for form in (response.astring(value), response.string(value), response.literal(value)):

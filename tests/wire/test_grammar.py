@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -96,6 +96,7 @@ class Login(GrammarCase):
         )
 
     @proves("S3")
+    @settings(deadline=None)
     @given(st.lists(st.sampled_from([b"a", b" ", b'"', b"\\", b"]", b"(", b"*", b"\xe9", b"nil"])))
     def test_the_short_way_and_the_long_way_are_one_grammar(self, parts: list[bytes]) -> None:
         for event in read(b"a LOGIN " + b"".join(parts) + b"\r\n"):
@@ -103,6 +104,7 @@ class Login(GrammarCase):
                 self.assertEqual(quickly(event), slowly(event))
 
     @proves("S3")
+    @settings(deadline=None)
     @given(st.binary(), st.binary(), st.booleans(), st.booleans())
     def test_any_two_strings_come_through(
         self, user: bytes, password: bytes, first_literal: bool, second_literal: bool

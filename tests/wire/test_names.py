@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -62,6 +62,7 @@ NOT_CANONICAL = {
 
 class ModifiedUtf7(SynchronousTestCase):
     @proves("base:mailbox names")
+    @settings(deadline=None)
     @given(sayable)
     def test_every_name_comes_back(self, name: str) -> None:
         raw = encode_utf7(name)
@@ -69,6 +70,7 @@ class ModifiedUtf7(SynchronousTestCase):
         self.assertEqual(decode_utf7(raw), name)
 
     @proves("base:mailbox names")
+    @settings(deadline=None)
     @given(
         st.lists(
             st.one_of(
@@ -129,6 +131,7 @@ def model(pattern: str, name: str) -> bool:
 
 
 class Patterns(SynchronousTestCase):
+    @settings(deadline=None)
     @given(st.text("ab/*%.", max_size=8), st.text("ab/.", max_size=10))
     def test_it_matches_what_the_obvious_expression_matches(self, pattern: str, name: str) -> None:
         self.assertEqual(compile_pattern("", pattern, "/")(name), model(pattern, name))

@@ -6,7 +6,7 @@ import gc
 import time
 
 import attrs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -84,6 +84,7 @@ PIECES = (
 
 class CommandsInPieces(SynchronousTestCase):
     @proves("S3", "base:literals", "base:LITERAL+")
+    @settings(deadline=None)
     @given(st.lists(commands(), max_size=4), cuts)
     def test_commands_with_any_literals_split_anywhere_give_the_same_events(
         self, sent: list[Sent], places: list[int]
@@ -93,11 +94,13 @@ class CommandsInPieces(SynchronousTestCase):
         self.assertEqual(read(*cut(data, places)), expected)
 
     @proves("S3")
+    @settings(deadline=None)
     @given(commands())
     def test_a_byte_at_a_time_gives_the_same_events(self, sent: Sent) -> None:
         self.assertEqual(read(*each_byte(sent.data)), sent.events)
 
     @proves("S2", "S3")
+    @settings(deadline=None)
     @given(
         st.lists(
             st.sampled_from(PIECES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -23,6 +23,7 @@ class Cleanliness(SynchronousTestCase):
         self.assertTrue(all(0x20 <= byte < 0x7F for byte in line[:-2]), line)
 
     @proves("S5", "base:quoting/injection")
+    @settings(deadline=None)
     @given(st.sampled_from(KINDS), st.text())
     def test_any_text_gives_one_line_of_printable_ascii(
         self, kind: response.Kind, text: str
@@ -34,6 +35,7 @@ class Cleanliness(SynchronousTestCase):
         self.assertFalse(said.startswith(b"["), "data passes for a response code")
 
     @proves("S5", "U4", "base:quoting/injection")
+    @settings(deadline=None)
     @given(st.text(max_size=20), st.text(max_size=20), st.text())
     def test_any_code_is_refused_or_stays_inside_its_brackets(
         self, name: str, args: str, text: str
@@ -48,6 +50,7 @@ class Cleanliness(SynchronousTestCase):
         self.assertNotIn("]", str(code))
 
     @proves("S5")
+    @settings(deadline=None)
     @given(st.lists(st.one_of(st.text(), st.binary(), st.integers()), min_size=1))
     def test_untagged_parts_are_refused_or_clean(self, parts: list[response.Part]) -> None:
         try:
@@ -174,12 +177,14 @@ class Continuations(SynchronousTestCase):
         self.assertRaises(ValueError, response.continuation, b"a\r\nb")
 
     @proves("base:AUTH challenge")
+    @settings(deadline=None)
     @given(st.binary(max_size=500))
     def test_a_challenge_has_no_line_breaks(self, data: bytes) -> None:
         line = response.challenge(data)
         self.assertEqual(line.count(b"\n"), 1)
         self.assertEqual(base64.b64decode(line[2:-2], validate=True), data)
 
+    @settings(deadline=None)
     @given(st.text())
     def test_what_we_say_is_no_command(self, text: str) -> None:
         (event,) = read(render(None, ok(text)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -28,6 +28,7 @@ def model(text: str, largest: int) -> set[int]:
 
 class Sets(SynchronousTestCase):
     @proves("base:sequence sets")
+    @settings(deadline=None)
     @given(written, st.integers(0, 35))
     def test_a_set_means_what_the_model_says(self, text: str, largest: int) -> None:
         parsed = SequenceSet.parse(text.encode())
@@ -40,6 +41,7 @@ class Sets(SynchronousTestCase):
             self.assertEqual(number in numbers, number in expected)
             self.assertEqual(parsed.contains(number, largest), number in expected)
 
+    @settings(deadline=None)
     @given(written)
     def test_it_is_written_as_it_was_read(self, text: str) -> None:
         parsed = SequenceSet.parse(text.encode())
