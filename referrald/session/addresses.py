@@ -8,6 +8,9 @@ from typing import Final
 
 import attrs
 
+MAX_VALUE: Final = 65_536
+"""Bytes of one field that are looked at: some two thousand addresses."""
+
 NO_HOST: Final = b".MISSING-HOST-NAME."
 """Stands where an address has no domain: NIL there would make it a group. Alpine hides it."""
 
@@ -43,7 +46,7 @@ Token = tuple[str, bytes]
 def addresses(value: bytes) -> list[Address]:
     """Read an address list, however broken."""
     reader = _Reader()
-    for kind, content in _tokens(value):
+    for kind, content in _tokens(value[:MAX_VALUE]):
         reader.take(kind, content)
     return reader.finish()
 

@@ -117,19 +117,22 @@ async def _rebuilt(part: Any, depth: int = 0) -> Any:
         (native(name).encode("utf-8"), _field_value(value))
         for name, value in (await ask(part, "getHeaders", True)).items()
     ]
-    boundary = _boundary(fields, depth) if await ask(part, "isMultipart") else None
+    declared = {name.lower(): value for name, value in fields}.get(b"content-type")
+    inside = await ask(part, "isMultipart")
+    single = headers.media_type(declared).is_(b"message")
+    boundary = _boundary(fields, depth) if inside and not single else b""
     for name, value in fields:
         yield b"%b: %b\r\n" % (name, value)
     yield b"\r\n"
-    if boundary is None:
+    if not inside:
         yield await _read(await ask(part, "getBodyFile"))
         return
     for child in await _children(part):
-        yield b"--%b\r\n" % boundary
+        yield b"--%b\r\n" % boundary if boundary else b""
         async for piece in _rebuilt(child, depth + 1):
             yield piece
-        yield b"\r\n"
-    yield b"--%b--\r\n" % boundary
+        yield b"\r\n" if boundary else b""
+    yield b"--%b--\r\n" % boundary if boundary else b""
 
 
 async def _children(part: Any) -> list[Any]:

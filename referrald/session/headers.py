@@ -14,6 +14,9 @@ from typing import Final
 
 import attrs
 
+MAX_PARAMETERS: Final = 100
+"""Parameters of one value that are looked at."""
+
 _FIELD = re.compile(rb"([!-9;-~]+)[ \t]*:").match
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 _BREAK = re.compile(rb"[\r\n\0]+")
@@ -128,9 +131,9 @@ def disposition(value: bytes | None) -> tuple[bytes, Parameters] | None:
 
 def parameters(value: bytes, start: int) -> Parameters:
     """Read ``; name=value …`` from ``start``; pieces without ``=`` are passed over."""
-    found = []
+    found: list[tuple[bytes, bytes]] = []
     pos = value.find(b";", start)
-    while 0 <= pos < len(value):
+    while 0 <= pos < len(value) and len(found) < MAX_PARAMETERS:
         match = _NAME(value, pos)
         assert match is not None
         name = match[1].strip(b" \t")

@@ -20,6 +20,7 @@ from referrald.wire.names import compile_pattern, encode_utf7
 from referrald.wire.response import (
     Code,
     Wire,
+    bad,
     mailbox,
     no,
     nstring,
@@ -257,7 +258,7 @@ async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> 
     """Tell counts of a mailbox without opening it (RFC 3501 section 6.3.10)."""
     unknown = [item for item in items if item not in STATUS_ITEMS]
     if unknown:
-        return no("A status item that is not known here.", Code("CANNOT"))
+        return bad("Unknown status item.")
     box = await open_mailbox(session, name, False)
     found = await ask(box, "requestStatus", list(items))
     told = [part for item in items for part in (item.encode("ascii"), number(int(found[item])))]

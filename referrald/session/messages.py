@@ -81,13 +81,16 @@ async def fetch(
     if by_uid and UID not in items:
         items = (UID, *items)
     sent = 0
+    pace = Pace(session.door.clock, session.door.wheel)
     for batch in edge.batches(uids):
         for message in await edge.messages(session.mbox, batch):
-            sent += await _send(session, view, message, items)
+            sent += await _send(session, view, message, items, pace)
     return GONE if sent < len(uids) and not by_uid else ok("Fetched.")
 
 
-async def _send(session: ReferralServer, view: View, message: Any, items: tuple[Item, ...]) -> bool:
+async def _send(
+    session: ReferralServer, view: View, message: Any, items: tuple[Item, ...], pace: Pace
+) -> bool:
     """Send one message's answer; False for a message that the client does not know."""
     its_uid = int(await edge.ask(message, "getUID"))
     its_number = view.number(its_uid)
@@ -102,7 +105,9 @@ async def _send(session: ReferralServer, view: View, message: Any, items: tuple[
     if FLAGS in items:
         session.settled(its_uid, flags)
     subject = Subject(message, its_uid, flags)
-    await session.send(await subject.answer(its_number, items))
+    if await session.send(await subject.answer(its_number, items)):
+        pace.rested()
+    await pace.breathe()
     return True
 
 

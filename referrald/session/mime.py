@@ -19,7 +19,7 @@ from referrald.session.headers import Field, MediaType
 MAX_DEPTH: Final = 50
 """Levels of parts in parts; what is deeper is shown as opaque data."""
 
-MAX_PARTS: Final = 10_000
+MAX_PARTS: Final = 1000
 """Parts of one message that are told of; those beyond are left out."""
 
 _AFTER_BOUNDARY = re.compile(rb"(--)?[ \t]*(?:\r?\n|\Z)").match

@@ -72,27 +72,35 @@ class Outgoing:
         """Send one untagged response."""
         self.write(untagged(*parts))
 
-    async def drained(self) -> None:
-        """Wait until the client has read enough for more to be sent.
+    async def drained(self) -> bool:
+        """Wait until the client has read enough for more to be sent; say whether it took a wait.
 
         Raises `ConnectionAborted` when the session has been closed meanwhile.
         """
         if self._produced >= FLUSH_AT:
             self._flush()
+        waited = False
         while self._held_back and not self._closing:
+            waited = True
             self._drained = Deferred()
             await self._drained
         if self._closing:
             raise ConnectionAborted
+        return waited
 
-    async def send(self, pieces: Iterable[bytes]) -> None:
-        """Send one response that may be long, no faster than the client reads."""
+    async def send(self, pieces: Iterable[bytes]) -> bool:
+        """Send one response that may be long, no faster than the client reads.
+
+        Says whether that took a wait.
+        """
+        waited = False
         self._unfinished = True
         for piece in pieces:
             for at in range(0, len(piece), PIECE):
                 self.write(piece[at : at + PIECE] if len(piece) > PIECE else piece)
-                await self.drained()
+                waited = await self.drained() or waited
         self._unfinished = False
+        return waited
 
     def pauseProducing(self) -> None:
         """Run no more commands: the client does not read what we send."""

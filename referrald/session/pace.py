@@ -21,6 +21,10 @@ class Pace:
         self._wheel = wheel
         self._since = clock()
 
+    def rested(self) -> None:
+        """Take note that others have just had a turn."""
+        self._since = self._clock()
+
     async def breathe(self) -> None:
         """Let others have a turn, if it is time."""
         if self._clock() - self._since < TURN:
@@ -31,4 +35,4 @@ class Pace:
             await turn
         finally:
             self._wheel.cancel(token)
-        self._since = self._clock()
+        self.rested()
