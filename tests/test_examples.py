@@ -1,0 +1,127 @@
+"""The examples of the docs do what the pages say."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from twisted.internet.defer import ensureDeferred
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+
+from docs.examples.my_backend import LetterBackend, factory
+from docs.examples.my_extension import extension
+from referrald.model import Home, Login, Server
+from referrald.session.builtin import standard_table
+from tests.session.support import Client, House
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "docs" / "examples"
+FIRST, SECOND = "imap1.example.org", "imap2.example.org"
+SHARES = [f"a-m {FIRST}", f"n-z {SECOND}"]
+
+
+def referralctl(folder: Path, *arguments: str, password: str = "") -> str:
+    """Run referralctl in a folder whose modules and plugins count; give what it prints."""
+    environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    program = "import sys; from referrald.ctl.main import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder, env=environment, input=password, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}")
+    return done.stdout
+
+
+class Backend(SynchronousTestCase):
+    def make(self) -> LetterBackend:
+        return factory.build({"shares": SHARES}, None)
+
+    def home(self, user: str) -> Home | None:
+        return self.successResultOf(ensureDeferred(self.make().home(Login(user=user))))
+
+    def test_users_live_by_their_first_letter(self) -> None:
+        for user, host in (("alice", FIRST), ("Mallory", FIRST), ("nina", SECOND)):
+            self.assertEqual(self.home(user), Home(servers=(Server(host=host),)))
+
+    def test_others_are_not_known(self) -> None:
+        self.assertEqual([self.home("4711"), self.home("")], [None, None])
+
+    def test_a_share_that_cannot_be_read_is_a_problem(self) -> None:
+        self.assertEqual(factory.check({"shares": SHARES}), [])
+        for share in ("a-m", "am imap.example.org", "m-a imap.example.org", ""):
+            (problem,) = factory.check({"shares": [share]})
+            self.assertIn(f'"{share}" is not a share', str(problem))
+
+
+class Extension(SynchronousTestCase):
+    def connect(self) -> Client:
+        table = standard_table(extension.commands)
+        return House(extensions=(extension,), table=table).connect()
+
+    def test_its_capabilities_follow_the_state(self) -> None:
+        client = self.connect()
+        self.assertIn(b" XECHO]", client.read())
+        self.assertIn(b" XECHO XHOME]", client.say(b"a LOGIN bob secret\r\n"))
+
+    def test_a_command_takes_its_argument_in_every_form(self) -> None:
+        client = self.connect()
+        client.read()
+        for form in (b"hello", b'"hello"', b"{5+}\r\nhello"):
+            answer = client.ask(b"a XECHO " + form)
+            self.assertEqual(answer, [b"* XECHO hello", b"a OK Echoed."])
+        self.assertIn(b"a BAD ", client.say(b"a XECHO\r\n"))
+
+    def test_where_somebody_lives_is_told_after_login_only(self) -> None:
+        client = self.connect()
+        client.read()
+        self.assertIn(b"a BAD ", client.say(b"a XHOME\r\n"))
+        client.ask(b"b LOGIN bob secret")
+        self.assertEqual(client.ask(b"c XHOME"), [b"* XHOME NIL", b"c OK That is it."])
+
+    def test_a_home_elsewhere_is_a_url(self) -> None:
+        client = self.connect()
+        client.read()
+        client.ask(b"a LOGIN carol secret")
+        expected = b'* XHOME "imap://carol;AUTH=*@home.example/"'
+        self.assertEqual(client.ask(b"b XHOME")[0], expected)
+
+
+class Plugins(TestCase):
+    """Installed as the pages say: modules on Python's path, and a plugin file for each."""
+
+    def setUp(self) -> None:
+        self.folder = Path(self.mktemp()).absolute()
+        plugins = self.folder / "twisted" / "plugins"
+        plugins.mkdir(parents=True)
+        for module, name in (("my_backend", "factory"), ("my_extension", "extension")):
+            shutil.copy(EXAMPLES / f"{module}.py", self.folder)
+            text = f"from {module} import {name} as {name}\n"
+            (plugins / f"{module}_plugin.py").write_text(text, encoding="utf-8")
+
+    def test_a_configuration_finds_them_by_name(self) -> None:
+        config = (EXAMPLES / "first-referral" / "referrald.toml").read_text(encoding="utf-8")
+        config += f'\n[[backend]]\ntype = "by-letter"\nshares = {SHARES}\n'
+        config += '\n[extensions]\nuse = ["home"]\n'
+        shutil.copy(EXAMPLES / "first-referral" / "users", self.folder)
+        (self.folder / "referrald.toml").write_text(config, encoding="utf-8")
+        said = referralctl(self.folder, "-c", "referrald.toml", "check")
+        self.assertIn("no problems", said)
+        said = referralctl(self.folder, "-c", "referrald.toml", "lookup", "nina")
+        self.assertIn("by-letter", said)
+        self.assertIn(f"imap://nina;AUTH=*@{SECOND}/", said)
+
+
+class FirstReferral(TestCase):
+    """The tutorial's files, and what it says that comes of them."""
+
+    def test_the_answers_are_those_of_the_page(self) -> None:
+        page = (ROOT / "docs" / "tutorial" / "first-referral.md").read_text(encoding="utf-8")
+        config = str(EXAMPLES / "first-referral" / "referrald.toml")
+        for arguments in (("lookup", "alice"), ("auth", "alice")):
+            said = referralctl(ROOT, "-c", config, *arguments, password="wonderland")
+            lines = [line for line in said.splitlines() if not line.startswith("age ")]
+            self.assertEqual([line for line in lines if line not in page.splitlines()], [])
