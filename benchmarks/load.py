@@ -3,8 +3,8 @@
     python -m benchmarks.load login PORT --seconds 5 --concurrency 16 [--tls]
     python -m benchmarks.load idle PORT --count 2000 [--tls]
 
-``login`` prints one line of JSON. ``idle`` prints READY when all are greeted and holds them until its
-standard input ends.
+``login`` prints one line of JSON. ``idle`` prints READY when all are greeted, and holds them until
+its standard input ends.
 """
 
 from __future__ import annotations

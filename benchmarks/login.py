@@ -3,9 +3,9 @@
     python -m benchmarks.login [--rounds 5] [--seconds 4] [--million] [--json FILE]
 
 The server runs on one core and the load on another. Peers take turns in blocks, and medians are
-compared: what matters are the ratios, not the figures of this machine. CPU per login is the CPU time
-of all processes of a server, divided by the logins completed. Memory per connection is the growth of
-their proportional set size between two numbers of held connections.
+compared: what matters are the ratios, not the figures of this machine. CPU per login is the CPU
+time of all processes of a server, divided by the logins completed. Memory per connection is the
+growth of their proportional set size between two numbers of held connections.
 """
 
 from __future__ import annotations

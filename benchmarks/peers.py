@@ -127,6 +127,11 @@ file = "{users}"
 [serve]
 store = "memory"
 
+[referral]
+# The load is one address that logs in for ever: what the storm breaker is there to stop.
+storm_count = 1000000
+storm_window = 1
+
 [limits]
 connections = 20000
 connections_per_address = 0

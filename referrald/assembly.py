@@ -150,8 +150,9 @@ class Assembly:
         return cls(config, reactor, Lasting(reactor, config))
 
     async def transcript(self, lines: Sequence[bytes]) -> bytes:
-        """Give all that a session over TLS answers to ``lines``."""
-        return await transcript(self.door(self.config.listeners[0]), lines)
+        """Give all that a session over TLS answers to ``lines``, at a listener in use."""
+        listeners = sorted(self.config.listeners, key=lambda listener: bool(listener.drain))
+        return await transcript(self.door(listeners[0]), lines)
 
     async def start(self) -> None:
         """Get backends and hashing ready; raises when a backend cannot start."""

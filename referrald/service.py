@@ -67,6 +67,7 @@ class FrontDoor(Service):
         self.entrances: dict[tuple[str, str], Entrance] = {}
         self.ready: Deferred[None] = Deferred()
         self._closing: list[Entrance] = []
+        self._retired: dict[Assembly, Any] = {}
         self._reloading = False
         self._failed = False
         self._old_hangup: Any = None
@@ -219,7 +220,18 @@ class FrontDoor(Service):
         self.config = config
         self.lasting.adopt(config, certificate)
         await self._swap(assembly, config)
-        await before.stop()
+        self._retire(before)
+
+    def _retire(self, assembly: Assembly) -> None:
+        """Stop what was replaced once the logins that it has begun are over."""
+
+        def stop() -> None:
+            del self._retired[assembly]
+            Deferred.fromCoroutine(assembly.stop()).addErrback(
+                lambda failure: self.log.failure("cannot stop what was replaced", failure=failure)
+            )
+
+        self._retired[assembly] = self.reactor.callLater(GRACE, stop)
 
     async def _swap(self, assembly: Assembly, config: Config) -> None:
         wanted: dict[tuple[str, str], ListenerSettings] = {
@@ -235,7 +247,7 @@ class FrontDoor(Service):
                 self._closing.append(entrance)
                 continue
             entrance.settings = settings
-            entrance.factory.door = assembly.door(settings)
+            entrance.factory.use(assembly.door(settings))
             assert entrance.port is not None
             entrance.port.resume()
 
@@ -254,6 +266,9 @@ class FrontDoor(Service):
         self.entrances.clear()
         for entrance in entrances:
             await self._shut(entrance)
+        for assembly, call in list(self._retired.items()):
+            call.cancel()
+            await assembly.stop()
         await self.assembly.stop()
         self.lasting.close()
 

@@ -1,6 +1,6 @@
 """What a session needs from the house around it: one frozen value for each listener.
 
-A reload makes new doors; a session keeps the one through which it came.
+A reload makes new doors, and the sessions that are there go over to them.
 """
 
 from __future__ import annotations

@@ -37,6 +37,12 @@ class SessionFactory(ServerFactory):
         session.number = self._made
         return session
 
+    def use(self, door: Door) -> None:
+        """Go over to another door, sessions included: what is behind the old one ends."""
+        self.door = door
+        for session in self.sessions:
+            session.door = door
+
     def joined(self, session: ReferralServer) -> None:
         """Remember a session that has begun."""
         self.sessions.add(session)

@@ -15,8 +15,9 @@ from twisted.mail.imap4 import IMAP4Server
 from referrald.errors import WireError
 from referrald.session import capabilities as offered
 from referrald.session.door import Door
+from referrald.wire.arguments import Arguments
 from referrald.wire.reader import Command
-from referrald.wire.response import Code, Status, bad, bye, no, ok, quoted, render
+from referrald.wire.response import Code, Status, bad, bye, no, ok, render
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -42,7 +43,7 @@ def has(session: ReferralServer, name: bytes) -> bool:
 def run(session: ReferralServer, command: Command) -> None:
     """Run the command through Twisted's dispatch; it ends when its tagged answer is sent."""
     try:
-        rest = _flat(command)
+        rest = Arguments(command).rest()
     except WireError as error:
         session.write(render(command.tag, bad(error.public)))
         return
@@ -51,13 +52,6 @@ def run(session: ReferralServer, command: Command) -> None:
         session.dispatchCommand(command.tag, command.name, rest)  # type: ignore[no-untyped-call]
     except Exception as error:  # noqa: BLE001 - old-style handlers raise whatever they like
         session.legacy_fails(error)
-
-
-def _flat(command: Command) -> bytes:
-    parts = list(command.segments)
-    for index in range(1, len(parts), 2):
-        parts[index] = quoted(parts[index])
-    return b"".join(parts)
 
 
 def respond(session: ReferralServer, kind: bytes, tag: bytes | None, message: bytes | None) -> None:

@@ -96,13 +96,13 @@ def free_port() -> int:
         return port
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until somebody listens on the port and greets."""
+def wait_for_port(port: int, process: subprocess.Popen[bytes], greets: bool) -> None:
+    """Wait until somebody listens on the port and, unless TLS comes first, greets."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end and process.poll() is None:
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as probe:
-                if probe.recv(10):
+                if not greets or probe.recv(10):
                     return
         except OSError:
             select.select([], [], [], 0.05)
@@ -150,7 +150,9 @@ class InteropCase(SynchronousTestCase):
         self.addCleanup(shutil.rmtree, path, True)
         return path
 
-    def run_server(self, command: list[str], out: IO[bytes], port: int) -> subprocess.Popen[bytes]:
+    def run_server(
+        self, command: list[str], out: IO[bytes], port: int, greets: bool = True
+    ) -> subprocess.Popen[bytes]:
         """Start a server and wait until it greets."""
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         process = subprocess.Popen(
@@ -158,7 +160,7 @@ class InteropCase(SynchronousTestCase):
         )
         self.addCleanup(self._stop, process)
         try:
-            wait_for_port(port, process)
+            wait_for_port(port, process, greets)
         except AssertionError as error:
             raise AssertionError(f"{error}:\n{Path(out.name).read_text()}") from None
         return process
@@ -227,7 +229,7 @@ poll = 0.2
         ]
         command += ["-c", str(config)]
         with log.open("wb") as out:
-            process = self.run_server(command, out, port)
+            process = self.run_server(command, out, port, "implicit" not in listener)
         return Referrald(port, folder, log, process)
 
 
