@@ -99,6 +99,7 @@ class LinkCase(SynchronousTestCase):
         self.addCleanup(self.peer.close)
         accepted, address = listener.accept()
         self.peer.settimeout(10)
+        self.peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link = Link(
             accepted, self.protocol, address, None, 1, self.reactor,
             tls=tls, report=lambda *told: self.reports.append(told),
