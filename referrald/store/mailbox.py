@@ -267,16 +267,20 @@ def _uid_of(message: MemoryMessage) -> int:
 
 def date_time(given: Any) -> str:
     """Write a date as RFC 3501 does; now, where ``given`` is none."""
-    when = given if isinstance(given, datetime) else _parsed(given)
+    when = given if isinstance(given, datetime) else _when(given)
     seconds = int((when.utcoffset() or timedelta()).total_seconds())
     zone = f"{'-' if seconds < 0 else '+'}{abs(seconds) // 3600:02d}{abs(seconds) // 60 % 60:02d}"
     month = MONTHS[when.month - 1]
     return f"{when.day:02d}-{month}-{when.year:04d} {when:%H:%M:%S} {zone}"
 
 
-def _parsed(given: Any) -> datetime:
+def _when(given: Any) -> datetime:
     text = given.decode("ascii", "replace") if isinstance(given, bytes) else given
-    fields = parsedate_tz(text) if text else None
-    if fields is None:
-        return datetime.now(UTC)
-    return datetime(*fields[:6], tzinfo=timezone(timedelta(seconds=fields[9] or 0)))
+    try:
+        fields = parsedate_tz(text) if text else None
+        if fields is not None:
+            zone = timezone(timedelta(seconds=fields[9] or 0))
+            return datetime(*fields[:6], tzinfo=zone)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        pass
+    return datetime.now(UTC)

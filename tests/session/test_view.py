@@ -1,0 +1,54 @@
+"""What the client knows of its mailbox."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from referrald.session.view import View
+from referrald.wire.sets import SequenceSet
+
+UIDS = st.sets(st.integers(1, 40), max_size=12).map(sorted)
+SETS = st.lists(st.tuples(st.integers(0, 45), st.integers(0, 45)), min_size=1, max_size=4).map(
+    lambda spans: SequenceSet(tuple(spans))
+)
+
+
+class Views(SynchronousTestCase):
+    def test_numbers_and_uids(self) -> None:
+        view = View([3, 5, 9])
+        self.assertEqual([view.number(uid) for uid in (3, 4, 5, 9, 10)], [1, None, 2, 3, None])
+        self.assertEqual((len(view), view.last_uid, View().last_uid), (3, 9, 0))
+
+    def test_numbers_beyond_the_mailbox_mean_nothing(self) -> None:
+        view = View([3, 5])
+        self.assertIsNone(view.pick(SequenceSet.parse(b"1:3"), False))
+        self.assertIsNone(View().pick(SequenceSet.parse(b"*"), False))
+        self.assertEqual(view.pick(SequenceSet.parse(b"2:*"), False), [5])
+        self.assertEqual(View().pick(SequenceSet.parse(b"1:*"), True), [])
+
+    def test_a_range_of_all_uids_costs_nothing(self) -> None:
+        view = View([3, 4_000_000_000])
+        self.assertEqual(view.pick(SequenceSet.parse(b"1:4294967295"), True), view.uids)
+
+    @given(UIDS, SETS)
+    def test_uids_are_picked_as_each_alone_would_be(
+        self, uids: list[int], wanted: SequenceSet
+    ) -> None:
+        view = View(uids)
+        expected = [uid for uid in uids if wanted.contains(uid, view.last_uid)]
+        self.assertEqual(view.pick(wanted, True), expected)
+
+    @given(UIDS, UIDS)
+    def test_what_is_told_turns_the_old_list_into_the_new(
+        self, old: list[int], new: list[int]
+    ) -> None:
+        view = View(old)
+        client: list[int | None] = list(old)
+        for number in view.drop(new):
+            del client[number - 1]
+        self.assertEqual(client, view.uids)
+        last = view.last_uid
+        self.assertEqual(view.add(new), any(uid > last for uid in new))
+        self.assertEqual(view.uids, [*client, *(uid for uid in new if uid > last)])
