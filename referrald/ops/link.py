@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -38,6 +39,9 @@ FULL = 65_536
 
 LINGER = 2.0
 """Seconds that a closed connection still takes the peer's bytes, lest a reset overtake our last."""
+
+NODELAY_INHERITED = sys.platform == "linux"
+"""An accepted socket has the option from the listening one, where `listen` has set it."""
 
 WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR})
 
@@ -92,7 +96,8 @@ class Link:
         report: Callable[[str, str], None] | None = None,
     ) -> None:
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not NODELAY_INHERITED:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock
         self.protocol = protocol
         self.reactor = reactor

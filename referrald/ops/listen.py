@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +67,7 @@ async def listen(
             return Link(*parts, tls=holder, report=report)
 
         port.transport = transport
+        port.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     elif implicit:
         port.factory = TLSMemoryBIOFactory(tls, False, factory)
     return Listening(port)
