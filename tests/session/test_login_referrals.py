@@ -68,7 +68,7 @@ class LoginReferrals(SynchronousTestCase):
         client.session.dataReceived(b"a NOOP\r\n")
         self.assertEqual(client.read(), b"")
 
-    @proves("L7")
+    @proves("L7", "base:response codes")
     def test_failures_look_the_same_whoever_it_is(self) -> None:
         tries = (b"LOGIN alice wrong", b"LOGIN nobody secret", b"LOGIN bob wrong")
         answers = set()
@@ -123,7 +123,7 @@ class LoginLine(SynchronousTestCase):
         )
         self.assertEqual(house.logins[0].peer, "192.0.2.7:4711")
 
-    @proves("S4")
+    @proves("S4", "base:password logging")
     def test_no_credential_is_in_any_event_or_note(self) -> None:
         house = House()
         client = house.connect()
