@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from referrald.session import fetching, general, login, mailboxes, messages, sasl, searching
+from referrald.session import (
+    fetching,
+    general,
+    login,
+    mailboxes,
+    messages,
+    sasl,
+    searching,
+    uidplus,
+)
 from referrald.session.table import (
     ANY,
     AUTH,
@@ -52,6 +61,7 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("UID FETCH", SELECT, fetching.fetch, partial(messages.fetch, by_uid=True)),
     ("UID STORE", SELECT, grammar.store, partial(messages.store, by_uid=True)),
     ("UID COPY", SELECT, grammar.copy, partial(messages.copy, by_uid=True)),
+    ("UID EXPUNGE", SELECT, uidplus.one_set, uidplus.uid_expunge),
     ("UID SEARCH", SELECT, searching.search, partial(messages.search, by_uid=True)),
 )
 

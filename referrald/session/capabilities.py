@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "LOGIN-REFERRALS")
-AUTHENTICATED = ("NAMESPACE", "UNSELECT", "IDLE")
+AUTHENTICATED = ("NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS")
 
 
 def listed(session: ReferralServer) -> tuple[str, ...]:

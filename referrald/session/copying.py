@@ -7,27 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.mail.imap4 import IMessageCopier, IMessageFile
 
-from referrald.session import edge
+from referrald.session import edge, uidplus
 from referrald.session.pace import Pace
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 
-async def copy_all(session: ReferralServer, messages: list[Any], target: Any) -> None:
-    """Copy messages with flags and dates; take them back when one of them fails."""
+async def copy_all(session: ReferralServer, messages: list[Any], target: Any) -> list[Any]:
+    """Copy messages with flags and dates; take them back when one of them fails.
+
+    Gives what the mailbox says of each copy: its UID, if it says anything.
+    """
     pace = Pace(session.door.clock, session.door.wheel)
-    made: list[int] = []
+    made: list[Any] = []
     try:
         for message in messages:
-            uid = await _copy(message, target)
-            if isinstance(uid, int):
-                made.append(uid)
+            made.append(await _copy(message, target))
             await pace.breathe()
     except Exception:
-        if made:
-            await _take_back(session, target, made)
+        uids = sorted(uid for uid in made if isinstance(uid, int))
+        if uids:
+            await _take_back(session, target, uids)
         raise
+    return made
 
 
 async def _copy(message: Any, target: Any) -> Any:
@@ -47,16 +50,9 @@ async def _copy(message: Any, target: Any) -> Any:
 
 
 async def _take_back(session: ReferralServer, target: Any, uids: list[int]) -> None:
-    """Remove copies again; only mark them where others would go with them."""
-    deleted = "\\Deleted"
+    """Remove copies again."""
     try:
-        await edge.ask(target, "store", edge.message_set(uids), [deleted], 1, True)
-        marked = set()
-        count = int(await edge.ask(target, "getMessageCount"))
-        for message in await edge.messages(target, await edge.uids(target, 1, count)):
-            if deleted in edge.flag_names(await edge.ask(message, "getFlags")):
-                marked.add(await edge.ask(message, "getUID"))
-        if marked <= set(uids):
-            await edge.ask(target, "expunge")
+        await uidplus.mark(target, uids, 1)
+        await uidplus.remove_marked(target, uids)
     except Exception as error:  # noqa: BLE001 - what failed first is what the client is told
         session.door.notes.fault(f"{session.session_id}: copies could not be taken back", error)

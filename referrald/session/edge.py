@@ -52,16 +52,20 @@ def message_set(wanted: Sequence[int]) -> Any:
 
 
 async def messages(box: Any, wanted: Sequence[int]) -> list[Any]:
-    """Give those of the messages with these UIDs that are still there, as IMessage."""
+    """Give those of the messages with these UIDs that are still there, as IMessage, in order."""
     if not wanted:
         return []
     found = await ask(box, "fetch", message_set(wanted), True)
-    return [message for _number, message in found]
+    return [message for _number, message in sorted(found, key=_number)]
 
 
 async def uids(box: Any, first: int, count: int) -> list[int]:
     """Give the UIDs of the messages from number ``first`` to ``count``."""
     return [int(await ask(box, "getUID", message)) for message in range(first, count + 1)]
+
+
+def _number(found: tuple[int, Any]) -> int:
+    return found[0]
 
 
 def batches(wanted: Sequence[int]) -> Iterable[Sequence[int]]:

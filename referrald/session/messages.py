@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.mail.imap4 import MailboxException, NoSuchMailbox
 
 from referrald.errors import WireError
-from referrald.session import edge
+from referrald.session import edge, uidplus
 from referrald.session.candidate import NUMBERS, Candidate
 from referrald.session.copying import copy_all
 from referrald.session.fetching import FLAGS, UID, Item, Subject
@@ -191,8 +191,9 @@ async def copy(
         found += await edge.messages(session.mbox, batch)
     if len(found) < len(uids) and not by_uid:
         return GONE
-    await copy_all(session, found, target)
-    return ok("Copied.")
+    made = await copy_all(session, found, target)
+    originals = [int(await edge.ask(message, "getUID")) for message in found]
+    return ok("Copied.", await uidplus.copied(target, originals, made))
 
 
 async def _target(session: ReferralServer, name: str) -> Any:
@@ -220,8 +221,8 @@ async def append(
     if not await _known_flags(target, flags):
         return NO_SUCH_FLAG
     when = None if date is None else edge.date_time(date).encode("ascii")
-    await edge.ask(target, "addMessage", BytesIO(message.value), list(flags), when)
-    return ok("Appended.")
+    made = await edge.ask(target, "addMessage", BytesIO(message.value), list(flags), when)
+    return ok("Appended.", await uidplus.appended(target, made))
 
 
 # -- SEARCH ----------------------------------------------------------------------------------
