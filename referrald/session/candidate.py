@@ -21,11 +21,11 @@ class Candidate:
     """One message that may match.
 
     number, uid: what the client calls it; count, last_uid: what ``*`` stands for in either.
-    flags (in lower case), arrived and size are there from `ATTRIBUTES` on, the rest from `CONTENT`.
+    flags (in lower case), received and size are there from `ATTRIBUTES` on, the rest from `CONTENT`.
     """
 
     flags: frozenset[str]
-    arrived: date
+    received: Any
     size: int
 
     def __init__(
@@ -45,12 +45,17 @@ class Candidate:
             message = self.message
             flags = edge.flag_names(await edge.ask(message, "getFlags"))
             self.flags = frozenset(flag.lower() for flag in flags)
-            self.arrived = edge.moment(await edge.ask(message, "getInternalDate")).date()
+            self.received = await edge.ask(message, "getInternalDate")
             self.size = await edge.size(message)
             self._known = ATTRIBUTES
         if self._known < CONTENT <= cost:
             self._content = await edge.content(self.message)
             self._known = CONTENT
+
+    @cached_property
+    def arrived(self) -> date:
+        """The day of the internal date, as it is written."""
+        return edge.moment(self.received).date()
 
     @cached_property
     def parsed(self) -> Part:

@@ -24,6 +24,9 @@ from referrald.wire.response import Code, number, ok, paren_list, render
 KEEPS_NUMBERS: Final = frozenset({"FETCH", "STORE", "SEARCH"})
 """Commands during which nobody may be told of a removal: numbers would shift (section 7.4.1)."""
 
+POLLS: Final = frozenset({"NOOP", "CHECK"})
+"""Commands with which a client asks for news: the mailbox is looked at, though it said nothing."""
+
 
 class Notices:
     """The listening half of a session; an `IMailboxListener` for its selected mailbox."""
@@ -130,6 +133,7 @@ class Notices:
     async def reporting(self, name: str, work: Any) -> Answer:
         """Carry out a command, and tell before its answer what has changed."""
         answer: Answer = await work
+        self._stale = self._stale or name in POLLS
         try:
             await self.report(removals=name not in KEEPS_NUMBERS)
         except Exception as error:  # noqa: BLE001 - the command itself has been carried out

@@ -215,6 +215,14 @@ class Leaving(SynchronousTestCase):
         self.assertEqual(say(client, b"FETCH 1 UID")[0], b"OK Fetched.")
         self.assertEqual(len(home.house.notes.faults), 1)
 
+    def test_a_client_that_polls_hears_of_what_the_mailbox_told_nobody(self) -> None:
+        box = Mailbox(SIMPLE, SIMPLE, SIMPLE)
+        client = Home(account=Account(INBOX=box)).log_in()
+        del box.messages[1]
+        self.assertEqual(say(client, b"FETCH 1 UID")[1], [[b"*", 1, b"FETCH", [b"UID", 10]]])
+        self.assertEqual(say(client, b"NOOP")[1], [[b"*", 2, b"EXPUNGE"]])
+        self.assertEqual(say(client, b"CHECK")[1], [])
+
     def test_odd_calls_of_a_mailbox_do_no_harm(self) -> None:
         home = Home()
         client = home.log_in()
