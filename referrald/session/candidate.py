@@ -21,7 +21,8 @@ class Candidate:
     """One message that may match.
 
     number, uid: what the client calls it; count, last_uid: what ``*`` stands for in either.
-    flags (in lower case), received and size are there from `ATTRIBUTES` on, the rest from `CONTENT`.
+    flags (in lower case), received and size are there from `ATTRIBUTES` on, the rest from
+    `CONTENT`.
     """
 
     flags: frozenset[str]
