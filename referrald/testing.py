@@ -1,0 +1,203 @@
+"""For authors of plugins: a backend in memory, and the suite that says when a backend is right.
+
+Nothing in the package itself imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, gatherResults
+from zope.interface import implementer
+from zope.interface.verify import verifyObject
+
+from referrald.interfaces import (
+    ILifecycle,
+    IPasswordStore,
+    IReferralBackend,
+    IWatchableBackend,
+)
+from referrald.model import Home, Login, Security, Server, StoredPassword
+
+SERVER = Server(host="imap-a.example.com")
+HOMES: Mapping[str, Home] = {
+    "alice": Home(servers=(SERVER,)),
+    "bob@example.com": Home(servers=(Server(host="imap-b.example.com", port=1143),)),
+    "carol": Home(servers=(Server(host="imap-c.example.com", port=993, security=Security.TLS),)),
+    "dave": Home(),
+}
+"""Homes that every backend can keep: servers with their ports and security, and *here*."""
+
+ODD_NAMES = (
+    "", " ", "alice ", " alice", "ALICE\0", "alice\n", "a*", "*", "%", "a)(uid=*", "a\\", "a'",
+    'a"', "a;b", "a,b", "a+b", "@", "@example.com", "../alice", "{alice}", "a:b", "\u00e4lice",
+    "\U0001f600", "x" * 255, "x" * 10_000, "\ud800",
+)  # fmt: skip
+"""Names that belong to nobody and break what is put together carelessly."""
+
+
+@implementer(IReferralBackend, IWatchableBackend)
+class MemoryBackend:
+    """Homes in a dictionary, for tests and examples."""
+
+    def __init__(self, homes: Mapping[str, Home] | None = None) -> None:
+        self._homes = dict(homes or {})
+        self._watchers: list[Callable[[str | None], None]] = []
+
+    async def home(self, login: Login) -> Home | None:
+        """Give the home of a user."""
+        return self._homes.get(login.user)
+
+    def watch(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
+        """Tell of changes made by `set` and `remove`."""
+        self._watchers.append(changed)
+        return lambda: self._watchers.remove(changed)
+
+    def set(self, user: str, home: Home) -> None:
+        """Give a user a home."""
+        self._homes[user] = home
+        self._tell(user)
+
+    def remove(self, user: str) -> None:
+        """Forget a user."""
+        self._homes.pop(user, None)
+        self._tell(user)
+
+    def _tell(self, user: str) -> None:
+        for changed in list(self._watchers):
+            changed(user)
+
+
+class BackendContract:
+    """Mix into a `twisted.trial.unittest.TestCase` and say how the backend is made.
+
+    Implement `make_backend`. If the backend can be changed and tells of it, implement `change` too.
+    What is tested follows from the interfaces that the backend provides.
+    """
+
+    homes: Mapping[str, Home] = HOMES
+    assertEqual: Any
+    assertIsNone: Any
+    assertIn: Any
+    assertIsInstance: Any
+    addCleanup: Any
+    skipTest: Any
+
+    def make_backend(self, homes: Mapping[str, Home]) -> Any:
+        """Make a backend that knows exactly these users; may give a Deferred or coroutine."""
+        raise NotImplementedError
+
+    def change(self, backend: Any, user: str, home: Home) -> Any:
+        """Give a user another home at the backend's source; may give a Deferred or coroutine."""
+        self.skipTest("change() is not implemented")
+
+    def run_contract(self, check: Callable[[Any], Any]) -> Deferred[None]:
+        """Run a check on a started backend."""
+
+        async def work() -> None:
+            backend = await _done(self.make_backend(self.homes))
+            lifecycle = ILifecycle(backend, None)
+            if lifecycle is not None:
+                await lifecycle.start()
+            try:
+                await check(backend)
+            finally:
+                if lifecycle is not None:
+                    await lifecycle.stop()
+
+        return Deferred.fromCoroutine(work())
+
+    def test_it_provides_the_interface(self) -> Deferred[None]:
+        """The one required method is there, under the interface."""
+
+        async def check(backend: Any) -> None:
+            verifyObject(IReferralBackend, backend)
+
+        return self.run_contract(check)
+
+    def test_known_users_have_exactly_the_homes_they_were_given(self) -> Deferred[None]:
+        """Servers, ports and security come through as they are."""
+
+        async def check(backend: Any) -> None:
+            for user, home in self.homes.items():
+                found = await backend.home(Login(user=user))
+                self.assertIsInstance(found, Home)
+                self.assertEqual(found.servers, home.servers)
+                self.assertEqual(found.user in (None, user), True)
+                self.assertEqual(found.public_here, home.public_here)
+
+        return self.run_contract(check)
+
+    def test_unknown_users_have_no_home(self) -> Deferred[None]:
+        """None is the answer, not an error."""
+
+        async def check(backend: Any) -> None:
+            for user in ("nobody", "alice@example.com", "bob", "alic", "alicee"):
+                self.assertIsNone(await backend.home(Login(user=user)))
+
+        return self.run_contract(check)
+
+    def test_odd_names_are_nobody_and_break_nothing(self) -> Deferred[None]:
+        """No name is taken for another, and none raises."""
+
+        async def check(backend: Any) -> None:
+            for user in ODD_NAMES:
+                self.assertIsNone(await backend.home(Login(user=user)), repr(user)[:40])
+            self.assertIsInstance(await backend.home(Login(user="alice")), Home)
+
+        return self.run_contract(check)
+
+    def test_lookups_at_the_same_time_do_not_mix(self) -> Deferred[None]:
+        """Each gets the answer to its own question."""
+
+        async def check(backend: Any) -> None:
+            users = list(self.homes) * 20
+            asked = [_deferred(backend.home(Login(user=user))) for user in users]
+            answers = await gatherResults(asked)
+            for user, found in zip(users, answers, strict=True):
+                self.assertEqual(found.servers, self.homes[user].servers)
+
+        return self.run_contract(check)
+
+    def test_a_change_is_told_and_seen(self) -> Deferred[None]:
+        """A watcher hears of the user, or of everyone, and the new home is there by then."""
+
+        async def check(backend: Any) -> None:
+            watchable: Any = IWatchableBackend(backend, None)
+            if watchable is None:
+                self.skipTest("does not provide IWatchableBackend")
+            told: Deferred[str | None] = Deferred()
+            end = watchable.watch(lambda user: None if told.called else told.callback(user))
+            new = Home(servers=(Server(host="imap-new.example.com"),))
+            await _done(self.change(backend, "alice", new))
+            self.assertIn(await told, (None, "alice"))
+            self.assertEqual((await backend.home(Login(user="alice"))).servers, new.servers)
+            end()
+
+        return self.run_contract(check)
+
+    def test_a_password_store_knows_nobody_by_an_odd_name(self) -> Deferred[None]:
+        """It gives a stored password or None, and its repr shows no hash."""
+
+        async def check(backend: Any) -> None:
+            store: Any = IPasswordStore(backend, None)
+            if store is None:
+                self.skipTest("does not provide IPasswordStore")
+            for user in ODD_NAMES:
+                self.assertIsNone(await store.password(user))
+            for user in self.homes:
+                found = await store.password(user)
+                if found is not None:
+                    self.assertIsInstance(found, StoredPassword)
+
+        return self.run_contract(check)
+
+
+async def _done(result: Any) -> Any:
+    """Wait for a result that may have to be waited for."""
+    return await result if hasattr(result, "__await__") else result
+
+
+def _deferred(result: Any) -> Deferred[Any]:
+    return Deferred.fromCoroutine(_done(result))
