@@ -14,6 +14,8 @@ from referrald.backends.build import SMALL, Built, Job, build_apart, build_here
 from referrald.backends.draft import Large
 from referrald.backends.image import Image
 
+LARGE = 10_000
+
 
 class Builder:
     """Builds images for one backend, one at a time.
@@ -39,6 +41,13 @@ class Builder:
         self._stopped = True
         if self._process is not None:
             self._process.kill()
+
+    def discard(self, image: Image) -> None:
+        """Close an image; giving a large file back to the system takes its time."""
+        if self._limit is not None and image.count > LARGE:
+            threading.Thread(target=image.close, name="referrald-discard", daemon=True).start()
+        else:
+            image.close()
 
     def _in_thread(self, job: Job, old: Image | None) -> Deferred[Built]:
         """Wait in a thread for the process: its end is then nothing that the reactor has to see."""

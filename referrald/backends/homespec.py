@@ -17,6 +17,7 @@ HERE = "here"
 KEYS = ("server", "user", "auth", "public_here", "closed", "ttl")
 FORM = '"here", a server, a list of servers, or a table with ' + ", ".join(KEYS)
 LONGEST_TEXT = 1_000
+WORDS_KEPT = 10_000
 
 _MECHANISM = re.compile(r"\*|[A-Za-z0-9_-]{1,20}")
 
@@ -43,15 +44,22 @@ class HomeReader:
 
     def __init__(self, servers: Mapping[str, Server]) -> None:
         self._servers = servers
+        self._known: dict[str, Spec] = {}
 
     def read(self, value: object) -> Spec:
         """Read a home as TOML gives it; raises `Faults`."""
         if isinstance(value, dict):
             return self._table(value)
+        known = self._known.get(value) if isinstance(value, str) else None
+        if known is not None:
+            return known
         try:
-            return Spec(home=Home(servers=self.servers(value)))
+            spec = Spec(home=Home(servers=self.servers(value)))
         except Wrong as error:
             raise Faults([("", error)]) from None
+        if isinstance(value, str) and len(self._known) < WORDS_KEPT:
+            self._known[value] = spec
+        return spec
 
     def servers(self, value: object) -> tuple[Server, ...]:
         """Read one server, or several in order of preference; ``here`` is none. Raises `Wrong`."""

@@ -6,7 +6,7 @@ byte order, and has no name; `referrald.backends.imagewriter` makes it::
 
     header   magic, salt, number of slots, number of records, where slots and notes are
     homes    length, JSON; each different home once
-    records  line, home, lengths, flags; then key, user, password
+    records  line, home, lengths, flags, length of the key; then key, user, password
     slots    open addressing: the upper half of a hash beside the record's place; 0 is free
     notes    JSON: whatever there is only one of
 """
@@ -24,9 +24,10 @@ from referrald.backends import homes
 from referrald.model import Home
 
 HEADER = struct.Struct("=8s16sQQQQQ")
-RECORD = struct.Struct("=IIHHHB")
+RECORD = struct.Struct("=IIHHBH")
+KEY_SIZE = struct.Struct("=H")
 LENGTH = struct.Struct("=I")
-HASH = struct.Struct("=Q")
+KEY_AT = RECORD.size - KEY_SIZE.size
 MAGIC = b"homes 1\n"
 ALIGN = 8
 
@@ -57,8 +58,7 @@ class Record(NamedTuple):
 
 def hash_of(key: bytes, salt: bytes) -> int:
     """Hash a key with its space in front; salted, so that nobody can make keys that collide."""
-    (hashed,) = HASH.unpack(blake2b(key, digest_size=8, salt=salt).digest())
-    return hashed  # type: ignore[no-any-return]
+    return int.from_bytes(blake2b(key, digest_size=8, salt=salt).digest(), "little")
 
 
 class Image:
@@ -84,6 +84,8 @@ class Image:
     def find(self, space: bytes, name: str) -> Record | None:
         """Give the record of ``name``; any text may be asked for."""
         key = space + name.encode("utf-8", "surrogatepass")
+        if len(key) > LONGEST_KEY + 1:
+            return None
         place = self.place(key)
         return None if place is None else self.record(place)
 
@@ -92,10 +94,13 @@ class Image:
         hashed = hash_of(key, self.salt)
         tag = hashed >> 32
         index = hashed & self._mask
+        # The length stands in front of the key, so that both are compared at once.
+        wanted = KEY_SIZE.pack(len(key)) + key
         while slot := self._slots[index]:
             if slot >> 32 == tag:
                 place: int = (slot & 0xFFFFFFFF) * ALIGN
-                if self.key(place) == key:
+                start = place + KEY_AT
+                if self._map[start : start + len(wanted)] == wanted:
                     return place
             index = (index + 1) & self._mask
         return None
@@ -103,12 +108,12 @@ class Image:
     def key(self, place: int) -> bytes:
         """Give the key of a record, with its space in front."""
         start = place + RECORD.size
-        length: int = RECORD.unpack_from(self._map, place)[2]
+        (length,) = KEY_SIZE.unpack_from(self._map, place + KEY_AT)
         return self._map[start : start + length]
 
     def record(self, place: int) -> Record:
         """Read the record at a place."""
-        line, home, key_size, user_size, password_size, flags = RECORD.unpack_from(self._map, place)
+        line, home, user_size, password_size, flags, key_size = RECORD.unpack_from(self._map, place)
         start = place + RECORD.size
         end = start + key_size
         user_end = end + user_size

@@ -25,6 +25,9 @@ LARGEST = ALIGN << 32
 """Bytes that an image can have before its last record."""
 
 
+RECENT = 10_000
+
+
 class TooLarge(ValueError):
     """There is more than an image can hold."""
 
@@ -44,11 +47,22 @@ class ImageWriter:
         self._hashes = array("Q")
         self._places = array("I")
         self._homes: dict[bytes, int] = {}
+        self._recent: dict[int, tuple[Home, int]] = {}
         self.servers: dict[Server, None] = {}
         self._write(bytes(HEADER.size))
 
     def home(self, home: Home) -> int:
         """Keep a home, each different one once, and give what refers to it."""
+        recent = self._recent.get(id(home))
+        if recent is not None:
+            return recent[1]
+        if len(self._recent) >= RECENT:
+            self._recent.clear()
+        reference = self._reference(home)
+        self._recent[id(home)] = home, reference
+        return reference
+
+    def _reference(self, home: Home) -> int:
         data = homes.encode(home)
         known = self._homes.get(data)
         if known is None:
@@ -77,7 +91,7 @@ class ImageWriter:
         user, password, key = user or b"", password or b"", space + key
         self._hashes.append(hash_of(key, self._salt))
         self._places.append(self._at // ALIGN)
-        head = RECORD.pack(line, home, len(key), len(user), len(password), flags)
+        head = RECORD.pack(line, home, len(user), len(password), flags, len(key))
         self._write(b"".join((head, key, user, password)))
 
     def finish(self, notes: dict[str, Any]) -> list[tuple[bytes, int, int]]:
@@ -128,5 +142,5 @@ class ImageWriter:
 
     def _read(self, place: int) -> tuple[bytes, int]:
         descriptor, start = self._file.fileno(), place * ALIGN
-        line, _, length, *_ = RECORD.unpack(os.pread(descriptor, RECORD.size, start))
+        line, *_, length = RECORD.unpack(os.pread(descriptor, RECORD.size, start))
         return os.pread(descriptor, length, start + RECORD.size), line

@@ -103,7 +103,7 @@ class Source:
         self._watchers.clear()
         image, self._image = self._image, None
         if image is not None and not self._lock.locked:
-            image.close()
+            self._builder.discard(image)
 
     def watch(self, changed: Changed) -> Callable[[], None]:
         """Have ``changed`` called after every load that changes anything."""
@@ -159,7 +159,7 @@ class Source:
             self._tell_broken(built.outcome.problems)
         elif built.image is not None:
             self._take(built)
-            old.close()
+            self._builder.discard(old)
             self._tell_loaded(built.outcome)
 
     def _take(self, built: Built) -> None:
@@ -170,9 +170,9 @@ class Source:
 
     def _let_go(self, old: Image, built: Built) -> None:
         """Close what a stop during a load has left."""
-        old.close()
+        self._builder.discard(old)
         if built.image is not None:
-            built.image.close()
+            self._builder.discard(built.image)
 
     # -- telling -----------------------------------------------------------------------------
 
