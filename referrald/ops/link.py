@@ -28,11 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from referrald.ops.failures import failure_of
-from referrald.ops.tls import ShownCertificate, shown
-
-READ_SIZE = 16_384
-RECORD = 16_384
-"""The most that one TLS record holds."""
+from referrald.ops.securing import READ_SIZE, TlsSide
 
 FULL = 65_536
 """Bytes waiting to be sent at which a registered producer is told to pause."""
@@ -47,7 +43,7 @@ WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.E
 
 
 @implementer(ITCPTransport, ITLSTransport, IReadWriteDescriptor, ILoggingContext)
-class Link:
+class Link(TlsSide):
     """One accepted TCP connection.
 
     client: the client's address as the socket gave it. secure: TLS is in use. handshaking: TLS has
@@ -57,27 +53,21 @@ class Link:
 
     __slots__ = (
         "__weakref__",
-        "_asks",
-        "_certificate",
         "_closing",
         "_fd",
         "_lingering",
         "_paused",
-        "_pending_tls",
         "_producer",
         "_producer_paused",
         "_queue",
         "_queued",
-        "_tls",
         "_writing",
         "client",
         "connected",
         "disconnected",
-        "handshaking",
         "protocol",
         "reactor",
         "report",
-        "secure",
         "socket",
     )
 
@@ -143,47 +133,6 @@ class Link:
             self.protocol.dataReceived(data)
         return None
 
-    def _read_tls(self) -> Any:
-        if self.handshaking:
-            ended = self._shake_hands()
-            if ended is not None or self.handshaking:
-                return ended
-        tls = self._tls
-        while not self._paused and not self.disconnected:
-            try:
-                data = tls.recv(READ_SIZE)
-            except SSL.WantReadError:
-                return None
-            except SSL.ZeroReturnError:
-                return main.CONNECTION_DONE
-            except (SSL.Error, OSError):
-                return main.CONNECTION_LOST
-            if not self._lingering:
-                self.protocol.dataReceived(data)
-            if not tls.pending():
-                return None
-        return None
-
-    def _shake_hands(self) -> Any:
-        try:
-            self._tls.do_handshake()
-        except SSL.WantReadError:
-            return None
-        except SSL.WantWriteError:
-            self._start_writing()
-            return None
-        except (SSL.Error, OSError) as fault:
-            if self.report is not None:
-                self.report(str(self.client[0]), _reason(fault))
-            return main.CONNECTION_LOST
-        self.handshaking = False
-        completed = getattr(self.protocol, "handshakeCompleted", None)
-        if completed is not None:
-            completed()
-        if self._queue:
-            return self.doWrite()
-        return None
-
     def doWrite(self) -> Any:
         """Send what waits."""
         if self.handshaking:
@@ -219,15 +168,7 @@ class Link:
                 return self.socket.send(data)
             except OSError as fault:
                 return 0 if fault.errno in WOULD_BLOCK else -1
-        sent = 0
-        while sent < len(data):
-            try:
-                sent += self._tls.send(data[sent : sent + RECORD])
-            except (SSL.WantWriteError, SSL.WantReadError):
-                return sent
-            except (SSL.Error, OSError):
-                return -1
-        return sent
+        return self._send_tls(data)
 
     def _start_writing(self) -> None:
         if not self._writing:
@@ -381,37 +322,6 @@ class Link:
         self._producer = None
         self._producer_paused = False
 
-    # -- TLS ---------------------------------------------------------------------------------
-
-    def startTLS(self, contextFactory: Any, normal: bool = True) -> None:
-        """Begin TLS as a server, after what waits in the clear has gone out."""
-        if self._queue:
-            self._pending_tls = contextFactory
-        else:
-            self._begin_tls(contextFactory)
-
-    def _begin_tls(self, holder: Any) -> None:
-        context = holder.getContext()
-        self._asks = context.get_verify_mode() != SSL.VERIFY_NONE
-        self._tls = SSL.Connection(context, self.socket)
-        self._tls.set_accept_state()
-        self.secure = self.handshaking = True
-
-    def getPeerCertificate(self) -> Any:
-        """Give the client's verified certificate (`OpenSSL.crypto.X509`), or None."""
-        if self._tls is None or self.handshaking or not self._asks:
-            return None
-        return self._tls.get_peer_certificate()
-
-    def client_certificate(self) -> ShownCertificate | None:
-        """Give the client's verified certificate, or None when it showed none."""
-        if self._certificate is None:
-            found = self.getPeerCertificate()
-            if found is not None:
-                self._certificate = shown(found)
-        certificate: ShownCertificate | None = self._certificate
-        return certificate
-
     # -- facts -------------------------------------------------------------------------------
 
     def getPeer(self) -> IPv4Address | IPv6Address:
@@ -442,13 +352,3 @@ def _address(found: tuple[Any, ...]) -> IPv4Address | IPv6Address:
     if len(found) == 4:
         return IPv6Address("TCP", *found)
     return IPv4Address("TCP", *found)
-
-
-def _reason(fault: Exception) -> str:
-    """Say in a few words why a handshake failed."""
-    if isinstance(fault, SSL.SysCallError):
-        return "connection closed during the TLS handshake"
-    details = fault.args[0] if fault.args else ""
-    if isinstance(details, list) and details:
-        return f"TLS handshake failed: {details[0][-1]}"
-    return "TLS handshake failed"
