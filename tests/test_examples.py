@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from twisted.internet.defer import ensureDeferred
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from docs.examples.my_backend import LetterBackend, factory
+from docs.examples.my_backend import SqliteBackend, factory
 from docs.examples.my_extension import extension
 from referrald.model import Home, Login, Server
 from referrald.session.builtin import standard_table
+from referrald.testing import BackendContract
 from tests.session.support import Client, House
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
-FIRST, SECOND = "imap1.example.org", "imap2.example.org"
-SHARES = [f"a-m {FIRST}", f"n-z {SECOND}"]
 
 
 def referralctl(folder: Path, *arguments: str, password: str = "") -> str:
@@ -36,25 +38,50 @@ def referralctl(folder: Path, *arguments: str, password: str = "") -> str:
     return done.stdout
 
 
-class Backend(SynchronousTestCase):
-    def make(self) -> LetterBackend:
-        return factory.build({"shares": SHARES}, None)
+def make_database(path: Path, homes: Mapping[str, Home]) -> None:
+    """Make the database that the example reads."""
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE homes (user, host, port, security, rank)")
+    for user, home in homes.items():
+        rows = [
+            (user, server.host, server.port, server.security.value, rank)
+            for rank, server in enumerate(home.servers)
+        ]
+        connection.executemany(
+            "INSERT INTO homes VALUES (?, ?, ?, ?, ?)", rows or [(user, None, None, None, 0)]
+        )
+    connection.commit()
+    connection.close()
 
-    def home(self, user: str) -> Home | None:
-        return self.successResultOf(ensureDeferred(self.make().home(Login(user=user))))
 
-    def test_users_live_by_their_first_letter(self) -> None:
-        for user, host in (("alice", FIRST), ("Mallory", FIRST), ("nina", SECOND)):
-            self.assertEqual(self.home(user), Home(servers=(Server(host=host),)))
+class Backend(BackendContract, TestCase):
+    def make_backend(self, homes: Mapping[str, Home]) -> SqliteBackend:
+        self.path = Path(self.mktemp()).absolute()
+        make_database(self.path, homes)
+        return factory.build({"database": str(self.path)}, reactor)
 
-    def test_others_are_not_known(self) -> None:
-        self.assertEqual([self.home("4711"), self.home("")], [None, None])
+    def test_several_servers_come_in_the_order_of_their_rank(self) -> Deferred[None]:
+        home = Home(servers=(Server(host="b.example"), Server(host="a.example", port=1143)))
 
-    def test_a_share_that_cannot_be_read_is_a_problem(self) -> None:
-        self.assertEqual(factory.check({"shares": SHARES}), [])
-        for share in ("a-m", "am imap.example.org", "m-a imap.example.org", ""):
-            (problem,) = factory.check({"shares": [share]})
-            self.assertIn(f'"{share}" is not a share', str(problem))
+        async def check() -> None:
+            backend = self.make_backend({"alice": home})
+            await backend.start()
+            self.assertEqual(await backend.home(Login(user="alice")), home)
+            await backend.stop()
+
+        return Deferred.fromCoroutine(check())
+
+    def test_a_database_that_will_not_do_is_a_problem(self) -> None:
+        path = Path(self.mktemp()).absolute()
+        options = {"database": str(path)}
+        (problem,) = factory.check(options)
+        self.assertIn("unable to open", str(problem))
+        sqlite3.connect(path).execute("CREATE TABLE other (user)").connection.close()
+        (problem,) = factory.check(options)
+        self.assertIn("no such table", str(problem))
+        path.unlink()
+        make_database(path, {})
+        self.assertEqual(factory.check(options), [])
 
 
 class Extension(SynchronousTestCase):
@@ -104,15 +131,17 @@ class Plugins(TestCase):
 
     def test_a_configuration_finds_them_by_name(self) -> None:
         config = (EXAMPLES / "first-referral" / "referrald.toml").read_text(encoding="utf-8")
-        config += f'\n[[backend]]\ntype = "by-letter"\nshares = {SHARES}\n'
+        config += '\n[[backend]]\ntype = "sqlite"\ndatabase = "homes.db"\n'
         config += '\n[extensions]\nuse = ["home"]\n'
         shutil.copy(EXAMPLES / "first-referral" / "users", self.folder)
+        home = Home(servers=(Server(host="imap2.example.org"),))
+        make_database(self.folder / "homes.db", {"nina": home})
         (self.folder / "referrald.toml").write_text(config, encoding="utf-8")
         said = referralctl(self.folder, "-c", "referrald.toml", "check")
         self.assertIn("no problems", said)
         said = referralctl(self.folder, "-c", "referrald.toml", "lookup", "nina")
-        self.assertIn("by-letter", said)
-        self.assertIn(f"imap://nina;AUTH=*@{SECOND}/", said)
+        self.assertIn("sqlite", said)
+        self.assertIn("imap://nina;AUTH=*@imap2.example.org/", said)
 
 
 class FirstReferral(TestCase):

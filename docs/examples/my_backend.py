@@ -1,69 +1,96 @@
-"""A backend of one's own: users are spread over servers by the first letter of their names."""
+"""A backend of one's own: homes in an SQLite database.
+
+The database has a table ``homes`` with the columns ``user``, ``host``, ``port``, ``security`` and
+``rank``. A row without a host says that the user's home is here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+from twisted.enterprise.adbapi import ConnectionPool
 from twisted.plugin import IPlugin
 from zope.interface import implementer
 
-from referrald.interfaces import ICheckingFactory, IReferralBackend, IReferralBackendFactory
-from referrald.model import Home, Login, Option, Options, Problem, Server
+from referrald.interfaces import (
+    ICheckingFactory,
+    ILifecycle,
+    IReferralBackend,
+    IReferralBackendFactory,
+)
+from referrald.model import Home, Login, Option, Options, Problem, Security, Server
+
+QUERY = "SELECT host, port, security FROM homes WHERE user = ? ORDER BY rank"
 
 
-@implementer(IReferralBackend)
-class LetterBackend:
-    """Knows which letters live where."""
+@implementer(IReferralBackend, ILifecycle)
+class SqliteBackend:
+    """Asks the database, in threads."""
 
-    def __init__(self, homes: dict[str, Home]) -> None:
-        self.homes = homes
+    def __init__(self, database: str, reactor: Any) -> None:
+        self.database = database
+        self.reactor = reactor
+        self.pool: Any = None
+
+    async def start(self) -> None:
+        """Open connections."""
+        self.pool = ConnectionPool(
+            "sqlite3", read_only(self.database), uri=True, check_same_thread=False,
+            cp_reactor=self.reactor, cp_name="homes",
+        )  # type: ignore[no-untyped-call]  # fmt: skip
+
+    async def stop(self) -> None:
+        """Close them."""
+        self.pool.close()
 
     async def home(self, login: Login) -> Home | None:
-        """Give the home of a user; None for those whose letter has none."""
-        return self.homes.get(login.user[:1].lower())
+        """Give the home of a user; None for one who is not in the table."""
+        try:
+            rows = await self.pool.runQuery(QUERY, (login.user,))
+        except UnicodeEncodeError:
+            return None  # no text, so nobody's name
+        if not rows:
+            return None
+        servers = (
+            Server(host=host, port=port, security=Security(security))
+            for host, port, security in rows
+            if host is not None
+        )
+        return Home(servers=tuple(servers))
 
 
-def read_shares(shares: Sequence[str]) -> Iterator[tuple[str, Server]]:
-    """Turn each ``FIRST-LAST HOST`` into letters and a server; raises `ValueError`."""
-    for share in shares:
-        letters, _, host = share.partition(" ")
-        first, dash, last = letters.partition("-")
-        if not (len(first) == len(last) == 1 and dash and first <= last and host):
-            raise ValueError(share)
-        for code in range(ord(first.lower()), ord(last.lower()) + 1):
-            yield chr(code), Server(host=host)
+def read_only(database: str) -> str:
+    """Give the URI with which a database is opened, never made."""
+    return f"{Path(database).as_uri()}?mode=ro"
 
 
 @implementer(IPlugin, IReferralBackendFactory, ICheckingFactory)
-class LetterFactory:
-    """Makes `LetterBackend` objects of what stands in the configuration."""
+class SqliteFactory:
+    """Makes `SqliteBackend` objects of what stands in the configuration."""
 
-    name = "by-letter"
-    help = "Spreads users over servers by the first letter of their names."
-    options = (
-        Option(
-            name="shares",
-            kind="strings",
-            required=True,
-            help='Letters and the server that has them, such as `"a-m imap1.example.org"`.',
-        ),
-    )
+    name = "sqlite"
+    help = "Homes in the table `homes` of an SQLite database."
+    options = (Option(name="database", kind="path", required=True, help="The database file."),)
 
     def check(self, options: Options) -> Sequence[Problem]:
-        """Say what is wrong with the options, before anything is started."""
+        """Say what is wrong, before anything is started."""
+        database = options["database"]
         try:
-            list(read_shares(options["shares"]))
-        except ValueError as error:
-            right = 'such as "a-m imap1.example.org"'
-            wrong = f'"{error}" is not a share'
-            return [Problem(where=self.name, key="shares", wrong=wrong, right=right)]
+            connection = sqlite3.connect(read_only(database), uri=True)
+            try:
+                connection.execute(QUERY, ("",))
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            return [Problem(where=database, key="database", wrong=str(error))]
         return []
 
-    def build(self, options: Options, reactor: Any) -> LetterBackend:
-        """Make a backend."""
-        shares = read_shares(options["shares"])
-        return LetterBackend({letter: Home(servers=(server,)) for letter, server in shares})
+    def build(self, options: Options, reactor: Any) -> SqliteBackend:
+        """Make a backend; it opens the database when it is started."""
+        return SqliteBackend(options["database"], reactor)
 
 
-factory = LetterFactory()
+factory = SqliteFactory()
