@@ -55,6 +55,7 @@ class Link(TlsSide):
         "__weakref__",
         "_closing",
         "_fd",
+        "_linger_call",
         "_lingering",
         "_paused",
         "_producer",
@@ -101,6 +102,7 @@ class Link(TlsSide):
         self._queued = 0
         self._writing = self._paused = self._closing = self._lingering = False
         self._producer: Any = None
+        self._linger_call: Any = None
         self._producer_paused = False
         self._tls: Any = None
         self._pending_tls: Any = None
@@ -191,6 +193,8 @@ class Link(TlsSide):
         self._stop_writing()
         self._tls = self._queue = self._producer = None
         self._fd = -1
+        if self._linger_call is not None:
+            self._linger_call.cancel()
         self.socket.close()
         protocol, self.protocol = self.protocol, None
         protocol.connectionLost(reason)
@@ -258,10 +262,11 @@ class Link(TlsSide):
             self.socket.shutdown(socket.SHUT_WR)
         except (SSL.Error, OSError):
             return main.CONNECTION_DONE
-        self.reactor.callLater(LINGER, self._linger_over)
+        self._linger_call = self.reactor.callLater(LINGER, self._linger_over)
         return None
 
     def _linger_over(self) -> None:
+        self._linger_call = None
         self.connectionLost(failure_of(error.ConnectionDone()))
 
     def abortConnection(self) -> None:
