@@ -154,3 +154,7 @@ def _name(module: ModuleType) -> str:
 
 def _text(module: ModuleType) -> str:
     return (inspect.getdoc(module) or "").strip()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -191,7 +191,9 @@ class InteropCase(SynchronousTestCase):
             self.run_server([program, "-F", "-c", str(config)], out, port)
         return port
 
-    def start_referrald(self, users: str, extra: str = "", listener: str = "") -> Referrald:
+    def start_referrald(
+        self, users: str, extra: str = "", listener: str = "", options: Iterable[str] = ()
+    ) -> Referrald:
         """Start a front door whose passwd-file holds ``users``."""
         folder, port = self.folder(), free_port()
         (folder / "users").write_text(users, encoding="utf-8")
@@ -227,7 +229,7 @@ poll = 0.2
             str(folder / "pid"),
             "referrald",
         ]
-        command += ["-c", str(config)]
+        command += ["-c", str(config), *options]
         with log.open("wb") as out:
             process = self.run_server(command, out, port, "implicit" not in listener)
         return Referrald(port, folder, log, process)

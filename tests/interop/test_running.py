@@ -227,7 +227,19 @@ class TheEnd(InteropCase):
         )
 
 
-class Outage(InteropCase):
+class Credentials(InteropCase):
+    def test_a_checker_of_twisteds_auth_option_is_asked_too(self) -> None:
+        checker = self.folder() / "passwords"
+        checker.write_text("carol:hunter2\n")
+        front = self.start_referrald(
+            USERS + "carol:::::::host=carol.example nologin\n",
+            options=["--auth", f"file:{checker}"],
+        )
+        with front.connect() as client:
+            self.assertIn(b"@carol.example/]", ask(client, b"a LOGIN carol hunter2"))
+            self.assertIn(b"b NO [AUTHENTICATIONFAILED]", ask(client, b"b LOGIN carol secret"))
+            self.assertIn(b"@home.example/]", ask(client, b"c LOGIN alice secret"))
+
     @proves("S4")
     def test_no_password_is_in_the_log_whatever_the_outcome(self) -> None:
         front = self.start_referrald(USERS.replace("secret", "hunter2"), MEMORY)
