@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import signal
 import sys
@@ -107,6 +108,9 @@ class FrontDoor(Service):
             if (settings.endpoint, settings.tls) not in self.entrances:
                 await self._open(settings)
         await self.assembly.start()
+        # What is there now stays: the garbage collector need not look at it again and again.
+        gc.collect()
+        gc.freeze()
         for entrance in self.entrances.values():
             assert entrance.port is not None
             entrance.port.resume()

@@ -122,6 +122,8 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
         logout, self._onLogout = self._onLogout, None
         if logout is not None:
             logout()
+        # The reader knows us too: without this every session would wait for the garbage collector.
+        self.reader = None
 
     @property
     def session_id(self) -> str:
