@@ -126,6 +126,7 @@ class Draft:
                 self._twice(where, lines_in or where, key, line, later)
         except TooLarge as error:
             self.wrong(where, "file", str(error))
+        self.problems.sort(key=self._place)
         self._tell_omitted(where)
 
     def _twice(self, where: str, lines_in: str, key: bytes, line: int, later: int) -> None:
@@ -133,6 +134,13 @@ class Draft:
         place = f"{lines_in}:{later}" if later else where
         first = f"is there twice, first in line {line}" if line else "is there twice"
         self.wrong(place, key[1:].decode(), first, "remove one of them")
+
+    def _place(self, problem: Problem) -> tuple[int, int]:
+        """Order problems by file, then by line; those without a line come first."""
+        path, _, line = problem.where.rpartition(":")
+        if path in self.files and line.isdigit():
+            return list(self.files).index(path), int(line)
+        return list(self.files).index(problem.where), 0
 
     def _tell_omitted(self, where: str) -> None:
         if self._omitted:

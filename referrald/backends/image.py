@@ -67,6 +67,8 @@ class Image:
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
         self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if len(self._map) < HEADER.size:
+            raise ValueError("too short for an image")
         magic, self.salt, slots, self.count, at_slots, at_notes, end = HEADER.unpack_from(self._map)
         if magic != MAGIC or end != len(self._map):
             raise ValueError("not a complete image")

@@ -6,6 +6,7 @@ out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,6 +51,8 @@ REFUSED = {
     "noauthenticate": "it leaves the password to another database",
     "username": "it changes who the user is",
 }
+
+_TWO_LINES = re.compile(r":[{$]|::")
 
 
 @attrs.frozen(kw_only=True)
@@ -113,6 +116,8 @@ class ExtraReader:
         if "nologin" not in fields:
             return Extra()
         reason = fields.get("reason") or CLOSED
+        if _TWO_LINES.search(reason):
+            raise Wrong("the reason looks like two lines in one", "clients would be shown it")
         return Extra(home=Home(closed=plain_text(self._filled(reason, user), LONGEST_TEXT)))
 
     def _elsewhere(self, fields: dict[str, str], user: str) -> Extra:
@@ -142,7 +147,7 @@ class ExtraReader:
 
 def _name_there(fields: dict[str, str]) -> tuple[str, bool] | None:
     """Give the name to use at the host: ``destuser`` counts before ``user``."""
-    text = fields.get("destuser") or fields.get("user")
+    text = fields.get("destuser", fields.get("user"))
     return None if text is None else read_user(text)
 
 

@@ -18,6 +18,11 @@ LONGEST_PASSWORD = 4_096
 
 _SCHEME = re.compile(rb"\{([A-Za-z0-9.-]+)\}(.*)", re.DOTALL)
 _SUFFIX = re.compile(rb"([^{$].*)\[([0-9]{2})\]", re.DOTALL)
+_QUOTED = re.compile(r'"(.*)"', re.DOTALL)
+_NO_PASSWORD = re.compile(
+    r"[^:]*|\w+:protected|\[?(?:[0-9a-f]{0,4}:){2,8}(?:[0-9a-f]{0,4}|[0-9.]{7,15})\]?",
+    re.IGNORECASE | re.ASCII,
+)
 _PAM_SCHEMES = {b"34": b"PLAIN-MD5", b"56": b"DIGEST-MD5"}
 
 
@@ -52,7 +57,7 @@ class PasswdReader:
             extra, home, name = self._extra(text, user)
             password = self._password(fields[1]) if len(fields) > 1 else None
         except Wrong as error:
-            self._draft.wrong(where, user or "line", error.wrong, error.right)
+            self._draft.wrong(where, user or "line", discreet(error.wrong), error.right)
             return
         if extra.absent:
             return
@@ -99,6 +104,17 @@ class PasswdReader:
         if not match and (old := _SUFFIX.fullmatch(field)):
             scheme, encoded = _PAM_SCHEMES.get(old[2], b"CRYPT"), old[1]
         return scheme + b"\0" + encoded if encoded else None
+
+
+def discreet(wrong: str) -> str:
+    """Leave out what a message quotes when that may be a password.
+
+    Where the end of a line is lost, the next user and his password become a part of the last field,
+    behind a colon.
+    """
+    return _QUOTED.sub(
+        lambda match: match[0] if _NO_PASSWORD.fullmatch(match[1]) else "what stands there", wrong
+    )
 
 
 def split_password(password: bytes) -> tuple[str, str]:

@@ -42,7 +42,7 @@ class Places:
 
         table: ``users``, ``servers.a``, ``patterns #2``. None when neither was found, or several.
         """
-        for place in ((table, key), (table, "")):
+        for place in ((table, key), (f"{table}.{key}", ""), (table, "")):
             if self._counts[place] == 1:
                 return self._lines[place]
         parent, _, name = table.rpartition(".")
