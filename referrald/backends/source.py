@@ -103,7 +103,7 @@ class Source:
         self._watchers.clear()
         image, self._image = self._image, None
         if image is not None and not self._lock.locked:
-            self._builder.discard(image)
+            self._discard(image)
 
     def watch(self, changed: Changed) -> Callable[[], None]:
         """Have ``changed`` called after every load that changes anything."""
@@ -145,21 +145,23 @@ class Source:
         old = self._image
         if old is None:
             return
+        built, failure = None, None
         try:
             built = await self._builder.build(self._job, old)
         except BuildFailed as error:
-            self._rest = REST
-            self._tell_broken((self._problem(str(error)),), stopped=self._image is None)
-            return
+            failure = error
         if self._image is None:
-            self._let_go(old, built)
-            return
-        if built.outcome.problems and built.outcome.steady:
+            # Stopped meanwhile.
+            self._discard(old, built.image if built else None)
+        elif built is None:
+            self._rest = REST
+            self._tell_broken((self._problem(str(failure)),))
+        elif built.outcome.problems and built.outcome.steady:
             self._loaded = built.outcome.files
             self._tell_broken(built.outcome.problems)
         elif built.image is not None:
             self._take(built)
-            self._builder.discard(old)
+            self._discard(old)
             self._tell_loaded(built.outcome)
 
     def _take(self, built: Built) -> None:
@@ -168,20 +170,17 @@ class Source:
         self._image = built.image
         self._loaded = built.outcome.files
 
-    def _let_go(self, old: Image, built: Built) -> None:
-        """Close what a stop during a load has left."""
-        self._builder.discard(old)
-        if built.image is not None:
-            self._builder.discard(built.image)
+    def _discard(self, *images: Image | None) -> None:
+        for image in images:
+            if image is not None:
+                self._builder.discard(image)
 
     # -- telling -----------------------------------------------------------------------------
 
     def _problem(self, wrong: str) -> Problem:
         return Problem(where=self.file, key="file", wrong=wrong)
 
-    def _tell_broken(self, problems: tuple[Problem, ...], stopped: bool = False) -> None:
-        if stopped:
-            return
+    def _tell_broken(self, problems: tuple[Problem, ...]) -> None:
         self._broken = True
         more = len(problems) - PROBLEMS_TOLD
         self.log.error(
