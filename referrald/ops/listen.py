@@ -13,6 +13,9 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from referrald.ops.link import Link
 
+MOST_AT_ONCE = 64
+"""Connections taken before those that are there get their turn."""
+
 
 class Listening:
     """An open port."""
@@ -43,6 +46,41 @@ class Listening:
         await maybeDeferred(self.port.stopListening)
 
 
+class Acceptor:
+    """What a TCP port does when connections wait: takes them, with less ado than Twisted's own way.
+
+    ``buildProtocol`` gets no address: whoever wants to know asks the transport. Trouble, such as
+    no file descriptors left, is left to Twisted.
+    """
+
+    def __init__(self, port: Any, make_link: Callable[..., Link]) -> None:
+        self._port = port
+        self._make_link = make_link
+        self._otherwise = port.doRead
+        self._at_once = 1
+        # Twisted's own way, should it be needed, makes the same transports.
+        port.transport = make_link
+
+    def __call__(self) -> None:
+        """Take connections, about as many as the last time, until none waits."""
+        port = self._port
+        for taken in range(self._at_once):
+            if not port.connected:
+                return
+            try:
+                accepted, client = port.socket.accept()
+            except BlockingIOError:
+                self._at_once = max(taken, 1)
+                return
+            except OSError:
+                self._otherwise()
+                return
+            protocol = port.factory.buildProtocol(None)
+            link = self._make_link(accepted, protocol, client, port, 0, port.reactor)
+            protocol.makeConnection(link)
+        self._at_once = min(self._at_once * 2, MOST_AT_ONCE)
+
+
 async def listen(
     reactor: Any,
     endpoint: str,
@@ -62,12 +100,8 @@ async def listen(
     port: Any = await server.listen(factory)
     if _is_plain_tcp(port, factory):
         holder = tls if implicit else None
-
-        def transport(*parts: Any) -> Link:
-            return Link(*parts, tls=holder, report=report)
-
-        port.transport = transport
         port.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        port.doRead = Acceptor(port, lambda *parts: Link(*parts, tls=holder, report=report))
     elif implicit:
         port.factory = TLSMemoryBIOFactory(tls, False, factory)
     return Listening(port)
