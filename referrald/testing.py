@@ -6,6 +6,7 @@ Nothing in the package itself imports this module.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
@@ -33,8 +34,26 @@ ODD_NAMES = (
     "", " ", "alice ", " alice", "ALICE\0", "alice\n", "a*", "*", "%", "a)(uid=*", "a\\", "a'",
     'a"', "a;b", "a,b", "a+b", "@", "@example.com", "../alice", "{alice}", "a:b", "\u00e4lice",
     "\U0001f600", "x" * 255, "x" * 10_000, "\ud800",
+    "alice\0", "alice\r\n", "alice\t", "alic?", "alice*", "alic%", "alice%", "alic_", "%u",
+    "%(user)s", "{0}", "alice@", "@alice", "alice@@", "a@b@example.com", "alice/../dave", "alice,dave",
+    "alice:dave", "alice+dave", "alice;--", "alice' OR '1'='1", 'alice" OR "1"="1', "alice)(uid=*", "alice\\2a",
+    "#", "/", "..", "[", "]", "\0", "\n", "\x7f", "\x1b[0m", "\u202ealice", "e\u0301",
+    "\u00e9" * 127, "x" * 256,
 )  # fmt: skip
 """Names that belong to nobody and break what is put together carelessly."""
+
+
+RICH_HOMES: Mapping[str, Home] = {
+    "erin": Home(servers=(SERVER, Server(host="192.0.2.1", port=1143, security=Security.CLEAR))),
+    "frank@example.com": Home(servers=(SERVER,), user="fr ank@ex%mple", auth="PLAIN"),
+    "grace": Home(servers=(SERVER,), public_here=True, ttl=12.5),
+    "heidi": Home(closed="Moved away. Please ask the help desk, room 101!"),
+    "ivan": Home(servers=(SERVER,), ttl=0.0),
+    "j\u00fcrgen": Home(servers=(SERVER,)),
+    "o'brien": Home(servers=(SERVER,)),
+    "with space": Home(servers=(SERVER,)),
+}
+"""Homes and names with everything there is; a backend need not be able to keep it all."""
 
 
 @implementer(IReferralBackend, IWatchableBackend)
@@ -74,13 +93,19 @@ class BackendContract:
 
     Implement `make_backend`. If the backend can be changed and tells of it, implement `change` too.
     What is tested follows from the interfaces that the backend provides.
+
+    homes: what most tests put into the backend; ``alice`` and ``dave`` are among them.
+    more_homes: users and homes with everything that this backend can express, see `RICH_HOMES`.
     """
 
     homes: Mapping[str, Home] = HOMES
+    more_homes: Mapping[str, Home] = {}
     assertEqual: Any
     assertIsNone: Any
     assertIn: Any
     assertIsInstance: Any
+    assertNotIn: Any
+    assertTrue: Any
     addCleanup: Any
     skipTest: Any
 
@@ -92,11 +117,13 @@ class BackendContract:
         """Give a user another home at the backend's source; may give a Deferred or coroutine."""
         self.skipTest("change() is not implemented")
 
-    def run_contract(self, check: Callable[[Any], Any]) -> Deferred[None]:
-        """Run a check on a started backend."""
+    def run_contract(
+        self, check: Callable[[Any], Any], homes: Mapping[str, Home] | None = None
+    ) -> Deferred[None]:
+        """Run a check on a started backend, which knows ``homes`` or else ``self.homes``."""
 
         async def work() -> None:
-            backend = await _done(self.make_backend(self.homes))
+            backend = await _done(self.make_backend(self.homes if homes is None else homes))
             lifecycle = ILifecycle(backend, None)
             if lifecycle is not None:
                 await lifecycle.start()
@@ -129,6 +156,47 @@ class BackendContract:
 
         return self.run_contract(check)
 
+    def test_everything_that_it_can_express_comes_back_as_it_was(self) -> Deferred[None]:
+        """Nothing of a home is lost, and no name either."""
+        if not self.more_homes:
+            self.skipTest("more_homes is empty")
+
+        async def check(backend: Any) -> None:
+            for user, home in self.more_homes.items():
+                self.assertEqual(await backend.home(Login(user=user)), home)
+
+        return self.run_contract(check, self.more_homes)
+
+    def test_without_users_it_knows_nobody(self) -> Deferred[None]:
+        """An empty source is no error."""
+
+        async def check(backend: Any) -> None:
+            self.assertIsNone(await backend.home(Login(user="alice")))
+
+        return self.run_contract(check, {})
+
+    def test_a_lookup_gives_something_to_await(self) -> Deferred[None]:
+        """A coroutine or a Deferred, whether the user is known or not."""
+
+        async def check(backend: Any) -> None:
+            for user in ("alice", "nobody"):
+                work = backend.home(Login(user=user))
+                self.assertTrue(isawaitable(work), f"{work!r} cannot be awaited")
+                await work
+
+        return self.run_contract(check)
+
+    def test_the_answer_depends_on_the_user_alone_or_is_not_to_be_kept(self) -> Deferred[None]:
+        """Answers are cached by user name."""
+
+        async def check(backend: Any) -> None:
+            for user in self.homes:
+                one = await backend.home(Login(user=user, peer="192.0.2.7", mechanism="PLAIN"))
+                other = await backend.home(Login(user=user, peer="2001:db8::1", secure=True))
+                self.assertTrue(one == other or one.ttl == other.ttl == 0, user)
+
+        return self.run_contract(check)
+
     def test_unknown_users_have_no_home(self) -> Deferred[None]:
         """None is the answer, not an error."""
 
@@ -152,11 +220,14 @@ class BackendContract:
         """Each gets the answer to its own question."""
 
         async def check(backend: Any) -> None:
-            users = list(self.homes) * 20
+            users = [*self.homes, "nobody"] * 20
             asked = [_deferred(backend.home(Login(user=user))) for user in users]
             answers = await gatherResults(asked)
             for user, found in zip(users, answers, strict=True):
-                self.assertEqual(found.servers, self.homes[user].servers)
+                if user not in self.homes:
+                    self.assertIsNone(found)
+                else:
+                    self.assertEqual(found.servers, self.homes[user].servers)
 
         return self.run_contract(check)
 
@@ -177,6 +248,25 @@ class BackendContract:
 
         return self.run_contract(check)
 
+    def test_who_has_ended_the_watch_is_told_no_more(self) -> Deferred[None]:
+        """Others still are."""
+
+        async def check(backend: Any) -> None:
+            watchable: Any = IWatchableBackend(backend, None)
+            if watchable is None:
+                self.skipTest("does not provide IWatchableBackend")
+            ended: list[str | None] = []
+            told: Deferred[str | None] = Deferred()
+            end = watchable.watch(ended.append)
+            stay = watchable.watch(lambda user: None if told.called else told.callback(user))
+            end()
+            await _done(self.change(backend, "alice", Home()))
+            await told
+            self.assertEqual(ended, [])
+            stay()
+
+        return self.run_contract(check)
+
     def test_a_password_store_knows_nobody_by_an_odd_name(self) -> Deferred[None]:
         """It gives a stored password or None, and its repr shows no hash."""
 
@@ -190,6 +280,7 @@ class BackendContract:
                 found = await store.password(user)
                 if found is not None:
                     self.assertIsInstance(found, StoredPassword)
+                    self.assertNotIn(found.encoded.decode("latin-1"), repr(found) + repr(store))
 
         return self.run_contract(check)
 

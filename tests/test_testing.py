@@ -11,10 +11,12 @@ from twisted.trial.unittest import TestCase
 
 from referrald.backends import passwdfile, table
 from referrald.model import Home, Login, Server
-from referrald.testing import BackendContract, MemoryBackend
+from referrald.testing import RICH_HOMES, BackendContract, MemoryBackend
 
 
 class Memory(BackendContract, TestCase):
+    more_homes = RICH_HOMES
+
     def make_backend(self, homes: Mapping[str, Home]) -> MemoryBackend:
         return MemoryBackend(homes)
 

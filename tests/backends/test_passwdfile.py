@@ -153,6 +153,15 @@ class PasswdFiles(BackendTestCase):
 
 
 class PasswdFileContractTests(BackendContract, TestCase):
+    more_homes = {
+        "erin": Home(servers=(Server(host="192.0.2.1", port=1143, security=Security.CLEAR),)),
+        "frank@example.com": Home(servers=(Server(host="a.example"),), user="frank@ex%mple"),
+        "heidi": Home(closed="Moved"),
+        "j\u00fcrgen": Home(),
+        "o'brien": Home(),
+        "with space": Home(),
+    }
+
     def make_backend(self, homes: Mapping[str, Home]) -> PasswdFileBackend:
         self.path, self.homes_now = Path(self.mktemp()), dict(homes)
         write(self.path, _lines(homes))
@@ -172,5 +181,9 @@ def _lines(homes: Mapping[str, Home]) -> str:
             f"host={server.host} port={server.port} {keys[server.security]}"
             for server in home.servers
         ]
+        if home.closed is not None:
+            words = ["nologin", f"reason={home.closed}"]
+        if home.user is not None:
+            words.append("destuser=" + home.user.replace("%", "%%"))
         lines.append(f"{user}:{{PLAIN}}pw::::::{' '.join(words)}")
     return "\n".join(lines)

@@ -20,7 +20,7 @@ from referrald.interfaces import (
     IWatchableBackend,
 )
 from referrald.model import Home, Security, Server
-from referrald.testing import BackendContract
+from referrald.testing import RICH_HOMES, BackendContract
 from tests.backends.support import BackendTestCase, filled, replace, told, write
 from tests.proves import proves
 
@@ -163,6 +163,8 @@ class Tables(BackendTestCase):
 
 
 class TableContractTests(BackendContract, TestCase):
+    more_homes = RICH_HOMES
+
     def make_backend(self, homes: Mapping[str, Home]) -> TableBackend:
         self.path = Path(self.mktemp())
         self.homes_now = dict(homes)
@@ -176,7 +178,11 @@ class TableContractTests(BackendContract, TestCase):
 
 
 class UsersFileContractTests(BackendContract, TestCase):
-    """The same with the plain list of users."""
+    """The same with the plain list of users, whose words cannot have spaces in them."""
+
+    more_homes = RICH_HOMES | {
+        "frank@example.com": Home(servers=(A,), user="frank@ex%mple", auth="PLAIN")
+    }
 
     def make_backend(self, homes: Mapping[str, Home]) -> TableBackend:
         folder = Path(self.mktemp())
