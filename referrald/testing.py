@@ -37,7 +37,8 @@ ODD_NAMES = (
     "alice\0", "alice\r\n", "alice\t", "alic?", "alice*", "alic%", "alice%", "alic_", "%u",
     "%(user)s", "{0}", "alice@", "@alice", "alice@@", "a@b@example.com", "alice/../dave",
     "alice,dave", "alice:dave", "alice+dave", "alice;--", "alice' OR '1'='1", 'alice" OR "1"="1',
-    "alice)(uid=*", "alice\\2a", "#", "/", "..", "[", "]", "\0", "\n", "\x7f", "\x1b[0m", "\u202ealice", "e\u0301",
+    "alice)(uid=*", "alice\\2a", "#", "/", "..", "[", "]", "\0", "\n", "\x7f",
+    "\x1b[0m", "\u202ealice", "e\u0301",
     "\u00e9" * 127, "x" * 256,
 )  # fmt: skip
 """Names that belong to nobody and break what is put together carelessly."""
