@@ -30,7 +30,7 @@ MAILBOX_CODES: tuple[tuple[type[Exception], str], ...] = (
 
 
 def referred(decision: Refer, text: str) -> bytes:
-    """Render a login referral without its tag, once a decision (RFC 2221 sections 4.1, 4.2)."""
+    """Render a login referral without its tag, once a decision (RFC 2221 section 4.1)."""
     rendered = decision.memo.get(text)
     if rendered is None:
         kind: Kind = "OK" if decision.authenticated else "NO"
@@ -44,7 +44,7 @@ def refused(decision: Refuse) -> Status:
 
 
 def drained(url: str) -> Status:
-    """Send the client elsewhere before any login (RFC 2221 section 4.3)."""
+    """Send the client elsewhere before any login (RFC 2221 section 4.2)."""
     return referral("BYE", (url,), DRAINING)
 
 

@@ -85,7 +85,7 @@ class Door:
     realm: gives the IAccount of a user who is served here (`twisted.cred.portal.IRealm`), or None.
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
     allow_cleartext: take credentials without TLS.
-    drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.3).
+    drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.2).
     sasl: offer AUTHENTICATE, not only LOGIN.
     ident: what the ID command answers (RFC 2971).
     clock: seconds, monotonic.

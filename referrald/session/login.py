@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING
 
+import attrs
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.mail.interfaces import IAccountIMAP
 
@@ -122,8 +123,15 @@ async def _carry_out(session: ReferralServer, attempt: Attempt) -> Answer:
 
 
 async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer) -> Answer:
+    if decision.authenticated and session.door.realm is None:
+        # Nothing can be read here after all; where the user's own mailboxes are is still true.
+        decision = attrs.evolve(decision, authenticated=False, memo={})
     if decision.authenticated:
-        await _open_account(session, attempt.user)
+        try:
+            await _open_account(session, attempt.user)
+        except Unavailable as error:
+            attempt.log("refused", source=decision.source, cause=str(error))
+            raise
     attempt.log("referred", target=str(decision.server), source=decision.source)
     return answers.referred(decision, session.door.referral_text)
 

@@ -44,6 +44,16 @@ class LoginReferrals(SynchronousTestCase):
         self.assertTrue(answer.startswith(b"a OK [REFERRAL imap://carol;AUTH=*@home.example/] "))
         self.assertEqual(self.client.session.state, "auth")
 
+    @proves("L3", "L4")
+    def test_where_nothing_can_be_read_after_all_it_is_a_plain_referral(self) -> None:
+        house = House(realm=None)
+        client = house.connect()
+        client.read()
+        (answer,) = client.ask(b"a LOGIN carol secret")
+        self.assertTrue(answer.startswith(b"a NO [REFERRAL imap://carol;AUTH=*@home.example/] "))
+        self.assertEqual([event.result for event in house.logins], ["referred"])
+        self.assertIn(b"a OK [REFERRAL", self.client.say(b"a LOGIN carol secret\r\n"))
+
     @proves("L5", "S3")
     def test_authenticate_ends_with_the_same_two_answers(self) -> None:
         for user, start in ((b"alice", REFERRAL), (b"carol", b"a OK [REFERRAL imap://carol;")):
