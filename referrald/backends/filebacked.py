@@ -10,7 +10,7 @@ from zope.interface import implementer
 from referrald.backends import recent
 from referrald.backends.build import BuildFailed, Job
 from referrald.backends.homes import decode_server
-from referrald.backends.image import Image, Record
+from referrald.backends.image import Image
 from referrald.backends.source import Source
 from referrald.backends.variables import expand
 from referrald.errors import Unavailable
@@ -61,9 +61,11 @@ class FileBackend:
     def _adopt(self, image: Image) -> None:
         """Prepare for another image, which is not in force yet."""
 
-    def _home_of(self, record: Record, user: str) -> Home:
-        name = None if record.user is None else record.user.decode()
-        return home_for(user, self._source.image.home(record.home), name, record.is_template)
+    def _home_at(self, image: Image, place: int, user: str) -> Home:
+        """Give the home that a record means for ``user``."""
+        reference, name, is_template = image.entry(place)
+        home = image.home(reference)
+        return home if name is None else home_for(user, home, name.decode(), is_template)
 
 
 def home_for(user: str, home: Home, name: str | None, is_template: bool) -> Home:

@@ -85,11 +85,22 @@ class Image:
 
     def find(self, space: bytes, name: str) -> Record | None:
         """Give the record of ``name``; any text may be asked for."""
-        key = space + name.encode("utf-8", "surrogatepass")
-        if len(key) > LONGEST_KEY + 1:
-            return None
-        place = self.place(key)
+        place = self.seek(space, name)
         return None if place is None else self.record(place)
+
+    def seek(self, space: bytes, name: str) -> int | None:
+        """Say where the record of ``name`` begins."""
+        key = space + name.encode("utf-8", "surrogatepass")
+        return None if len(key) > LONGEST_KEY + 1 else self.place(key)
+
+    def entry(self, place: int) -> tuple[int, bytes | None, bool]:
+        """Read of a record what every lookup needs: home, name there, if that is a template."""
+        _, home, user_size, _, flags, key_size = RECORD.unpack_from(self._map, place)
+        if not flags & HAS_USER:
+            return home, None, False
+        start = place + RECORD.size + key_size
+        user = self._map[start : start + user_size]
+        return home, user, bool(flags & USER_IS_TEMPLATE)
 
     def place(self, key: bytes) -> int | None:
         """Say where the record of a key, with its space in front, begins."""

@@ -38,7 +38,7 @@ from zope.interface import implementer
 
 from referrald.backends.build import Job
 from referrald.backends.filebacked import FILE, POLL, FileBackend, FileFactory
-from referrald.backends.image import USER, Image, Record
+from referrald.backends.image import USER, Image
 from referrald.backends.passwdfields import WHOLE_NAME
 from referrald.backends.passwdformat import split_password
 from referrald.backends.servers import Wrong
@@ -65,12 +65,13 @@ class PasswdFileBackend(FileBackend):
 
     async def home(self, login: Login) -> Home | None:
         """Give the home of a user, None for one who is not in the file."""
-        record = self._find(login.user)
-        return None if record is None else self._home_of(record, login.user)
+        image = self._source.image
+        place = image.seek(USER, self._name(login.user))
+        return None if place is None else self._home_at(image, place, login.user)
 
     async def password(self, user: str) -> StoredPassword | None:
         """Give the password of a user, None when there is no such user or an empty one."""
-        record = self._find(user)
+        record = self._source.image.find(USER, self._name(user))
         if record is None or record.password is None:
             return None
         return _stored(*split_password(record.password))
@@ -85,9 +86,9 @@ class PasswdFileBackend(FileBackend):
             return super().watch(changed)
         return super().watch(lambda user: changed(None))
 
-    def _find(self, user: str) -> Record | None:
-        name = user if self._format is None else expand(self._format, user)
-        return self._source.image.find(USER, name)
+    def _name(self, user: str) -> str:
+        """Give the name by which a user stands in the file."""
+        return user if self._format is None else expand(self._format, user)
 
     def _adopt(self, image: Image) -> None:
         self._samples = tuple(_stored(*sample) for sample in image.notes["samples"])

@@ -90,12 +90,12 @@ class TableBackend(FileBackend):
     def _find(self, name: str, user: str) -> Home | None:
         """Look ``name`` up for ``user``, who may write it in another case."""
         image = self._source.image
-        record = image.find(USER, name)
-        if record is None:
+        place = image.seek(USER, name)
+        if place is None:
             _, at, domain = name.rpartition("@")
-            record = image.find(DOMAIN, domain.lower()) if at else None
-        if record is not None:
-            return self._home_of(record, user)
+            place = image.seek(DOMAIN, domain.lower()) if at else None
+        if place is not None:
+            return self._home_at(image, place, user)
         rule = self._rule_for(name)
         return None if rule is None else home_for(user, rule.home, rule.user, rule.is_template)
 
