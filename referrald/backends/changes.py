@@ -5,6 +5,7 @@ from __future__ import annotations
 from referrald.backends.image import USER, Image
 
 CHANGES_TOLD = 100
+PAIRS_KEPT = 10_000
 
 
 def changes(old: Image, new: Image, limit: int = CHANGES_TOLD) -> tuple[str, ...] | None:
@@ -15,14 +16,13 @@ def changes(old: Image, new: Image, limit: int = CHANGES_TOLD) -> tuple[str, ...
     if old.notes.get("rules") != new.notes.get("rules"):
         return None
     found: set[bytes] = set()
+    alike = _Alike(old, new)
     in_both = 0
     for place in new.places():
         key = new.key(place)
         before = old.place(key)
         in_both += before is not None
-        if before is not None and _alike(old, before, new, place):
-            continue
-        if not _note(found, key, limit):
+        if (before is None or not alike(before, place)) and not _note(found, key, limit):
             return None
     removed = old.count - in_both
     for place in old.places() if removed else ():
@@ -32,10 +32,24 @@ def changes(old: Image, new: Image, limit: int = CHANGES_TOLD) -> tuple[str, ...
     return tuple(sorted(key[1:].decode() for key in found))
 
 
-def _alike(old: Image, before: int, new: Image, place: int) -> bool:
-    """Compare two records, but not the lines that they stand in."""
-    one, other = old.record(before), new.record(place)
-    return one[3:] == other[3:] and old.home_bytes(one.home) == new.home_bytes(other.home)
+class _Alike:
+    """Compares records, but not the lines that they stand in; each pair of homes once."""
+
+    def __init__(self, old: Image, new: Image) -> None:
+        self._old, self._new = old, new
+        self._homes: dict[tuple[int, int], bool] = {}
+
+    def __call__(self, before: int, place: int) -> bool:
+        (one, body), (other, new_body) = self._old.body(before), self._new.body(place)
+        if body != new_body:
+            return False
+        known = self._homes.get((one, other))
+        if known is None:
+            if len(self._homes) >= PAIRS_KEPT:
+                self._homes.clear()
+            known = self._old.home_bytes(one) == self._new.home_bytes(other)
+            self._homes[one, other] = known
+        return known
 
 
 def _note(found: set[bytes], key: bytes, limit: int) -> bool:

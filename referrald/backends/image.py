@@ -139,6 +139,12 @@ class Image:
             self._map[user_end : user_end + password_size] if flags & HAS_PASSWORD else None,
         )
 
+    def body(self, place: int) -> tuple[int, bytes]:
+        """Give a record for comparing: its home, and all the rest of it but the line."""
+        _, home, user_size, password_size, _, key_size = RECORD.unpack_from(self._map, place)
+        end = place + RECORD.size + key_size + user_size + password_size
+        return home, self._map[place + 2 * LENGTH.size : end]
+
     def home(self, reference: int) -> Home:
         """Give the home that a record or a note refers to; the same object as long as possible."""
         known = self._homes.get(reference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from referrald.errors import UrlError
 from referrald.imapurl import ImapUrl
@@ -39,6 +40,7 @@ def make_server(host: str, port: int | None = None, security: Security | None = 
     return Server(host=host_name(host), port=port, security=security)
 
 
+@lru_cache(maxsize=1024)
 def host_name(host: str) -> str:
     """Give a host in the form that stands in URLs; raises `Wrong` when none can have it."""
     if ":" in host or "[" in host:
@@ -82,6 +84,11 @@ def show(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Suggest the known word that is nearest, or list what is known when that is not long."""
+    return _nearest(word, tuple(known))
+
+
+@lru_cache(maxsize=256)
+def _nearest(word: str, known: tuple[str, ...]) -> str:
     words = sorted(known)
     near = difflib.get_close_matches(word, words, 1)
     if near:
