@@ -25,7 +25,7 @@ from referrald.backends.tableformat import compile_table
 from referrald.model import Problem
 
 COMPILERS = {"table": compile_table, "passwd-file": compile_passwd}
-SMALL = 16 * 1024
+SMALL = 8 * 1024
 NICE = 10
 BUFFER = 1 << 20
 

@@ -73,7 +73,6 @@ class Fields(SynchronousTestCase):
                 text,
             )
 
-    @proves("L12")
     def test_security_that_the_line_does_not_name_is_that_of_the_backend(self) -> None:
         for option, port in (("none", 143), ("tls", 993), ("starttls", 143)):
             server = self.server("host=h.example", security=option)
@@ -87,7 +86,6 @@ class Fields(SynchronousTestCase):
         self.assertEqual(self.server("proxy_maybe host=b.example", **own).host, "b.example")
         self.assertEqual(self.server("proxy host=h.example", **own), H)
 
-    @proves("L4")
     def test_a_mere_suggestion_lets_the_user_in_only_when_that_is_switched_on(self) -> None:
         self.assertFalse(self.home("host=h.example").public_here)
         self.assertTrue(self.home("host=h.example", suggest=True).public_here)
