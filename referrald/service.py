@@ -13,6 +13,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
+from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from referrald.assembly import Assembly, Lasting
@@ -184,7 +185,8 @@ class FrontDoor(Service):
             return False
         self._reloading = True
         try:
-            loaded = self.read()
+            # In a thread: checking a big table takes seconds, and connections must not feel it.
+            loaded = await deferToThreadPool(self.reactor, self.reactor.getThreadPool(), self.read)
             if loaded.config is None:
                 raise ConfigurationError(loaded.problems)
             await self._change_to(loaded.config)
