@@ -69,6 +69,42 @@ class NotPossible(ReferraldError):
     public = "Not possible here."
 
 
+class NoSuchMailbox(ReferraldError):
+    """There is no such mailbox, or none that the user may know of (RFC 5530)."""
+
+    code = "NONEXISTENT"
+    public = "There is no such mailbox."
+
+
+class MailboxExists(ReferraldError):
+    """There is a mailbox of that name already (RFC 5530)."""
+
+    code = "ALREADYEXISTS"
+    public = "There is such a mailbox already."
+
+
+class NoPermission(ReferraldError):
+    """The user may not do that with that mailbox (RFC 5530, RFC 4314)."""
+
+    code = "NOPERM"
+    public = "You may not do that with this mailbox."
+
+
+class OverQuota(ReferraldError):
+    """There is no room for that (RFC 5530)."""
+
+    code = "OVERQUOTA"
+    public = "There is no room left."
+
+
+class MailboxInUse(ReferraldError):
+    """The mailbox is on its way to another server, or otherwise locked (RFC 5530)."""
+
+    code = "INUSE"
+    public = "This mailbox is being moved, please try again later."
+    temporary = True
+
+
 class UrlError(ReferraldError, ValueError):
     """An IMAP URL is wrong at a known place (RFC 5092).
 
@@ -110,6 +146,22 @@ class LoginReferral(ReferraldError, UnauthorizedLogin):
     def __init__(self, urls: Sequence[str]) -> None:
         super().__init__("login referral")
         self.urls = tuple(urls)
+
+
+class MailboxReferral(ReferraldError):
+    """The mailbox is on another server (RFC 2193).
+
+    urls: in order of preference; for RENAME by turns the old and the new name.
+    personal: the mailbox is there because all of the user's mail is.
+    """
+
+    code = "REFERRAL"
+    public = "That mailbox is on another server."
+
+    def __init__(self, urls: Sequence[str], *, personal: bool = False) -> None:
+        super().__init__("mailbox referral")
+        self.urls = tuple(urls)
+        self.personal = personal
 
 
 class ConfigurationError(ReferraldError):

@@ -13,6 +13,19 @@ from typing import Any, Protocol
 from twisted.cred.credentials import ICredentials
 from zope.interface import Attribute, Interface
 
+from referrald.mailmodel import (
+    Changes,
+    FolderState,
+    MailboxDecision,
+    MailboxEntry,
+    MailboxLocation,
+    MailboxStatus,
+    Namespaces,
+    NewMessage,
+    Placed,
+    RemoteMailbox,
+    StoredMessage,
+)
 from referrald.model import (
     Home,
     Login,
@@ -32,6 +45,23 @@ class IReferralBackend(Interface):
 
         Answers are cached by user name; one that depends on anything else sets ``ttl=0``.
         """
+
+
+class IMailboxReferralBackend(Interface):
+    """A backend that also knows of single mailboxes that are on other servers (RFC 2193).
+
+    Names are as clients of this server use them, decoded. Answers are cached by user and name; a
+    change is told through `IWatchableBackend`.
+    """
+
+    def mailbox(user: str, name: str) -> Awaitable[MailboxLocation | None]:
+        """Say where a mailbox is; None when this backend has nothing to say about the name.
+
+        A user who may not see a mailbox gets None as well.
+        """
+
+    def remote_mailboxes(user: str) -> Awaitable[Sequence[RemoteMailbox]]:
+        """Name every mailbox elsewhere that ``user`` may see, in any order, each once."""
 
 
 class ILifecycle(Interface):
@@ -152,3 +182,156 @@ class IProtocolExtension(Interface):
     commands: Sequence[Any] = Attribute(
         "`referrald.session.table.CommandSpec` values: states, name, grammar, handler."
     )
+
+
+class IMailStore(Interface):
+    """Keeps mailboxes. May be an `ILifecycle` too.
+
+    All that a store raises on purpose is a `referrald.errors.ReferraldError`: `NoSuchMailbox`,
+    `MailboxExists`, `NoPermission`, `OverQuota`, `NotPossible`, `Unavailable`. Names are decoded,
+    and INBOX is written so. What a coroutine has done when it returns has been done for good.
+    """
+
+    def account(user: str) -> Awaitable[Any]:
+        """Give the `IMailAccount` of a user; it is made when it is first asked for."""
+
+
+class IMailAccount(Interface):
+    """The mailboxes of one user."""
+
+    delimiter: str = Attribute("The character between the levels of names.")
+
+    def namespaces() -> Namespaces:
+        """Give the prefixes of the namespaces."""
+
+    def entries() -> Awaitable[Sequence[MailboxEntry]]:
+        """Name every mailbox, INBOX among them, each once."""
+
+    def subscriptions() -> Awaitable[frozenset[str]]:
+        """Name all that is subscribed, be there such mailboxes or not."""
+
+    def open(name: str, writable: bool) -> Awaitable[Any]:
+        """Give the `IMailFolder` of that name. ``writable`` is what is wished for."""
+
+    def status(name: str) -> Awaitable[MailboxStatus]:
+        """Count without opening."""
+
+    def append(name: str, messages: Sequence[NewMessage]) -> Awaitable[Placed]:
+        """Put messages into a mailbox: all of them or none."""
+
+    def create(name: str, special_use: Sequence[str] = ()) -> Awaitable[None]:
+        """Make a mailbox, and the levels above it (RFC 3501 section 6.3.3)."""
+
+    def delete(name: str) -> Awaitable[None]:
+        """Remove a mailbox; what is below it stays (RFC 3501 section 6.3.4)."""
+
+    def rename(old: str, new: str) -> Awaitable[None]:
+        """Give a mailbox and all below it a new name (RFC 3501 section 6.3.5).
+
+        INBOX stays: its messages go to the new mailbox, what is below it does not move.
+        """
+
+    def subscribe(name: str) -> Awaitable[None]:
+        """Add a name to the subscriptions, be there such a mailbox or not."""
+
+    def unsubscribe(name: str) -> Awaitable[None]:
+        """Take a name from the subscriptions; one that is not there is no error."""
+
+
+class IMailFolder(Interface):
+    """An open mailbox. Messages are known by UID; those that are gone are passed over."""
+
+    name: str = Attribute("The name under which it was opened.")
+    writable: bool = Attribute("False when nothing can be changed through this folder.")
+
+    def state() -> Awaitable[FolderState]:
+        """Tell all that SELECT needs."""
+
+    def changes(since: int) -> Awaitable[Changes]:
+        """Tell what has happened since the state with that ``modseq``.
+
+        Raises `NoSuchMailbox` once the mailbox is gone or its name has changed, and `NoPermission`
+        once the user may not read it any more.
+        """
+
+    def watch(changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` whenever `changes` may have something to tell; gives what ends that."""
+
+    def fetch(uids: Sequence[int]) -> Awaitable[Sequence[StoredMessage]]:
+        """Tell of messages what is known without reading them, by UID ascending."""
+
+    def content(uid: int) -> Awaitable[bytes | None]:
+        """Give a whole message, None when it is gone."""
+
+    def store(
+        uids: Sequence[int], flags: Sequence[str], mode: int
+    ) -> Awaitable[Mapping[int, tuple[str, ...]]]:
+        """Add (mode 1), remove (-1) or set (0) flags; gives the flags of all ``uids`` afterwards.
+
+        Raises `NoPermission` when the folder is not writable. Flags are compared without regard to
+        case.
+        """
+
+    def expunge(uids: Sequence[int] | None = None) -> Awaitable[Sequence[int]]:
+        """Remove messages marked ``\\Deleted``, of all or of ``uids``; gives the UIDs removed."""
+
+    def copy(uids: Sequence[int], target: str) -> Awaitable[Placed]:
+        """Copy messages with flags and dates into a mailbox of the account: all or none."""
+
+    def move(uids: Sequence[int], target: str) -> Awaitable[Placed]:
+        """Move messages into a mailbox of the account: all or none (RFC 6851)."""
+
+    def close() -> Awaitable[None]:
+        """Let go of it; nothing is expunged."""
+
+
+class IReferralAccount(Interface):
+    """All mailboxes of one user, here and elsewhere: what a session works on.
+
+    A cred avatar. Where a name belongs to another server, every operation raises `MailboxReferral`,
+    and has done nothing.
+    """
+
+    delimiter: str = Attribute("The character between the levels of names.")
+
+    def namespaces() -> Namespaces:
+        """Give the prefixes of the namespaces."""
+
+    def entries() -> Awaitable[Sequence[MailboxEntry]]:
+        """Name every mailbox that is here, and none that has moved away."""
+
+    def remote() -> Awaitable[Sequence[RemoteMailbox]]:
+        """Name every mailbox elsewhere; raises `Unavailable`."""
+
+    def subscriptions() -> Awaitable[frozenset[str]]:
+        """Name all that is subscribed here, be there such mailboxes or not."""
+
+    def locate(name: str) -> Awaitable[MailboxDecision]:
+        """Decide about a name, whether there is such a mailbox or not; never raises."""
+
+    def open(name: str, writable: bool) -> Awaitable[Any]:
+        """Give a `twisted.mail.imap4.IMailbox`, whose methods may give Deferreds."""
+
+    def status(name: str) -> Awaitable[MailboxStatus]:
+        """Count without opening."""
+
+    def create(name: str, special_use: Sequence[str] = ()) -> Awaitable[None]:
+        """As in `IMailAccount`, and so are those that follow."""
+
+    def delete(name: str) -> Awaitable[None]:
+        """Remove a mailbox."""
+
+    def rename(old: str, new: str) -> Awaitable[None]:
+        """Give a mailbox a new name; the URLs of a referral are pairs (RFC 2193 section 4.3)."""
+
+    def subscribe(name: str) -> Awaitable[None]:
+        """Add a name to the subscriptions."""
+
+    def unsubscribe(name: str) -> Awaitable[None]:
+        """Take a name from the subscriptions."""
+
+    def forget(name: str) -> Awaitable[None]:
+        """Take a name from the subscriptions that are kept here, wherever the mailbox is."""
+
+    def watch(changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` whenever `locate` may give other answers; gives what ends that."""

@@ -229,6 +229,23 @@ REFERRAL = Section(
             minimum=1,
             help="The time in which `storm_count` counts.",
         ),
+        Option(
+            name="mailboxes",
+            kind="choice",
+            choices=("hide", "say"),
+            default="hide",
+            help="What a client sees of mailboxes on other servers that has never asked for them "
+            "(with `RLIST`, `RLSUB` or `LIST (REMOTE)`). `hide`: they are not listed and do not "
+            "exist. `say`: they are listed, and opening one answers `NO` with the referral and a "
+            "text that tells a person where the mailbox is.",
+        ),
+        Option(
+            name="status",
+            kind="boolean",
+            default=False,
+            help="Refer on `STATUS` as well. Many programs ask for the status of every mailbox "
+            "every few minutes; without this they get a plain `NO`.",
+        ),
     ),
 )
 
@@ -243,6 +260,13 @@ SERVE = Section(
             default="none",
             help="`none`: they are refused. `memory`: mailboxes that are gone when the server "
             "stops, for trying things out.",
+        ),
+        Option(
+            name="public",
+            kind="string",
+            default="",
+            help="The first level of names that all users share, such as `Public`: mailboxes there "
+            "are the same for everyone who may log in here. Empty: there are none.",
         ),
     ),
 )

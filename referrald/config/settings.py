@@ -85,6 +85,8 @@ class ReferralSection:
     text: str
     storm_count: int
     storm_window: float
+    mailboxes: Literal["hide", "say"] = "hide"
+    status: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -121,9 +123,10 @@ class AuthSection:
 
 @attrs.frozen(kw_only=True)
 class ServeSection:
-    """The store for users whose home is here."""
+    """The store for users whose home is here; ``public`` is a name that all of them share."""
 
     store: Literal["none", "memory"] = "none"
+    public: str = ""
 
 
 @attrs.frozen(kw_only=True)

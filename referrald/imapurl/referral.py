@@ -38,6 +38,16 @@ def login_referral(host: str, port: int | None, user: str, auth: str = "*") -> s
     return f"imap://{encoded}{_server(host, port, auth)}"
 
 
+def mailbox_referral(host: str, port: int | None, user: str, mailbox: str, auth: str = "*") -> str:
+    """Give a URL of a mailbox referral (RFC 2193): user, mechanism, and the name in UTF-8.
+
+    Raises `UrlError` for a host, user or name that no URL can carry.
+    """
+    if not mailbox:
+        raise UrlError("a mailbox without a name")
+    return in_response_code(ImapUrl(host=host, port=port, user=user, auth=auth, mailbox=mailbox))
+
+
 @lru_cache(maxsize=1024)
 def _server(host: str, port: int | None, auth: str) -> str:
     """Give what follows the user: there are few servers, and many users of each."""

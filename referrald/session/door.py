@@ -6,7 +6,7 @@ A reload makes new doors, and the sessions that are there go over to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import attrs
 
@@ -83,6 +83,8 @@ class Door:
     name: the server's own name, shown in the greeting.
     router: None means that the realm alone decides.
     realm: gives the IAccount of a user who is served here (`twisted.cred.portal.IRealm`), or None.
+    unasked: what a client is told of remote mailboxes that has never asked for them.
+    refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
     allow_cleartext: take credentials without TLS.
     drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.2).
@@ -105,6 +107,8 @@ class Door:
     listener: str = ""
     greeting: str = "Ready."
     referral_text: str = "Your mailbox is on another server."
+    unasked: Literal["hide", "say"] = "hide"
+    refer_status: bool = False
     tls: Any = None
     allow_cleartext: bool = False
     drain: str = ""

@@ -1,7 +1,4 @@
-"""For authors of plugins: a backend in memory, and the suite that says when a backend is right.
-
-Nothing in the package itself imports this module.
-"""
+"""A backend in memory, and the suite that says when a backend is right."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""IAccount over mailboxes that are here and routing."""

@@ -1,0 +1,1 @@
+"""IMailbox over an open mailbox of a store."""

@@ -1,0 +1,17 @@
+"""For authors of plugins: parts in memory, and the suites that say when a plugin is right.
+
+Nothing in the package itself imports this.
+"""
+
+from __future__ import annotations
+
+from referrald.testing.backends import (
+    HOMES,
+    ODD_NAMES,
+    RICH_HOMES,
+    SERVER,
+    BackendContract,
+    MemoryBackend,
+)
+
+__all__ = ["HOMES", "ODD_NAMES", "RICH_HOMES", "SERVER", "BackendContract", "MemoryBackend"]
