@@ -61,7 +61,10 @@ class IMailboxReferralBackend(Interface):
         """
 
     def remote_mailboxes(user: str) -> Awaitable[Sequence[RemoteMailbox]]:
-        """Name every mailbox elsewhere that ``user`` may see, in any order, each once."""
+        """Name every mailbox elsewhere that ``user`` may see, in any order, each once.
+
+        It agrees with `mailbox`: what is listed, and what is below a ``subtree``, is where it says.
+        """
 
 
 class ILifecycle(Interface):
