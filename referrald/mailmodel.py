@@ -56,8 +56,8 @@ class RemoteMailbox:
 
     name: as it is called here. attributes: of LIST (RFC 3501 section 7.2.2, RFC 6154), such as
     ``\\Noselect`` or ``\\Sent``. subscribed: it is in RLSUB as well.
-    subtree: whatever is below it belongs there too, unless a longer name in the list says otherwise.
-    An entry whose ``location.here`` is true is such an exception, and is not a remote mailbox.
+    subtree: whatever is below it belongs there too, unless a longer name in the list says
+    otherwise. An entry whose ``location.here`` is true is such an exception, no remote mailbox.
     """
 
     name: str

@@ -70,6 +70,16 @@ class Rejected:
 
 
 @attrs.frozen
+class Undecided:
+    """Nobody knows yet whether the literal of this command is wanted.
+
+    The reader asks again when it is next called; until then it stands where it was.
+    """
+
+    tag: bytes
+
+
+@attrs.frozen
 class Malformed:
     """Something that is no command, dropped; to be answered ``BAD``, untagged without a tag."""
 
@@ -85,4 +95,4 @@ class Fatal:
     code: Code | None = None
 
 
-Event: TypeAlias = Command | Continuation | Rejected | Malformed | Fatal
+Event: TypeAlias = Command | Continuation | Rejected | Undecided | Malformed | Fatal

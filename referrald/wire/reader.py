@@ -23,6 +23,7 @@ from referrald.wire.events import Fatal as Fatal
 from referrald.wire.events import Literal as Literal
 from referrald.wire.events import Malformed as Malformed
 from referrald.wire.events import Rejected as Rejected
+from referrald.wire.events import Undecided as Undecided
 from referrald.wire.response import Code, Status, bad, no
 
 MAX_LITERALS: Final = 1000
@@ -40,10 +41,11 @@ _TEXT: Final = -1
 _NO_COMMAND: Final = b""
 
 
-Ask: TypeAlias = Callable[[bytes, bytes, bytes, int, bool, bool], Status | None]
+Ask: TypeAlias = Callable[[bytes, bytes, bytes, int, bool, bool], Status | Undecided | None]
 """Called as ``ask(tag, name, head, size, sync, binary)`` before a literal is taken.
 
 ``head`` is what has come of the arguments. A status refuses the command; so does a `WireError`.
+With `Undecided` the reader gives that out, and asks again at the next call of ``next()``.
 """
 
 
@@ -233,6 +235,8 @@ class CommandReader:
             reason = "Literal size is not a 32-bit number."
             return self._drop(draft, Malformed(draft.tag, reason), end)
         status = self._judge(draft, size, sync)
+        if isinstance(status, Undecided):
+            return self._postpone(draft, status)
         if status is not None:
             return self._drop(draft, Rejected(draft.tag, status), end)
         draft.size += end - self._pos + size
@@ -240,7 +244,16 @@ class CommandReader:
         self._pos = end
         return Continuation() if sync else None
 
-    def _judge(self, draft: _Draft, size: int, sync: bool) -> Status | None:
+    def _postpone(self, draft: _Draft, undecided: Undecided) -> Undecided:
+        """Go back to before the line that announces the literal."""
+        if len(draft.segments) in draft.binary:
+            draft.binary.pop()
+        draft.segments.pop()
+        if not draft.segments:
+            self._draft = None
+        return undecided
+
+    def _judge(self, draft: _Draft, size: int, sync: bool) -> Status | Undecided | None:
         head = b"".join(draft.segments)
         binary = len(draft.segments) in draft.binary
         try:

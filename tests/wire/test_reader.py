@@ -20,6 +20,7 @@ from referrald.wire.reader import (
     Malformed,
     ReaderLimits,
     Rejected,
+    Undecided,
 )
 from referrald.wire.response import Status, no
 from tests.proves import proves
@@ -332,3 +333,56 @@ class Holding(SynchronousTestCase):
         self.assertIsNone(source.next())
         self.assertIsNone(source.line())
         self.assertNotIsInstance(source.next(), Malformed)
+
+
+class Postponing(SynchronousTestCase):
+    """Somebody has to find out first whether a literal is wanted."""
+
+    def setUp(self) -> None:
+        self.verdict: Status | Undecided | None = None
+        self.asked: list[bytes] = []
+        self.reader = CommandReader(ReaderLimits(), self.ask)
+
+    def ask(
+        self, tag: bytes, name: bytes, head: bytes, size: int, sync: bool, binary: bool
+    ) -> Status | Undecided | None:
+        self.asked.append(head)
+        return self.verdict
+
+    @proves("M5", "S3")
+    def test_it_asks_again_and_nothing_is_lost(self) -> None:
+        self.verdict = Undecided(b"a")
+        self.reader.feed(b"a APPEND x (\\Seen) {2}\r\n")
+        self.assertEqual(self.reader.next(), Undecided(b"a"))
+        self.assertEqual(self.reader.next(), Undecided(b"a"))
+        self.verdict = None
+        self.assertEqual(self.reader.next(), Continuation())
+        self.reader.feed(b"hi\r\nb NOOP\r\n")
+        command = self.reader.next()
+        assert isinstance(command, Command)
+        self.assertEqual(command.segments, (b"x (\\Seen) ", b"hi", b""))
+        self.assertEqual(self.asked, [b"x (\\Seen) "] * 3)
+        self.assertEqual(self.reader.next(), Command(b"b", b"NOOP", (b"",), 8, False))
+
+    @proves("M5", "S3")
+    def test_it_asks_again_about_a_later_literal(self) -> None:
+        self.reader.feed(b"a APPEND {1+}\r\nx (\\Seen) ~{2+}\r\nhi\r\nb NOOP\r\n")
+        self.verdict = None
+        first = iter([None, Undecided(b"a")])
+        self.reader._ask = lambda *arguments: next(first)
+        self.assertEqual(self.reader.next(), Undecided(b"a"))
+        refused = no("Elsewhere.")
+        self.reader._ask = lambda *arguments: refused
+        self.assertEqual(self.reader.next(), Rejected(b"a", refused))
+        self.assertEqual(self.reader.next(), Command(b"b", b"NOOP", (b"",), 8, False))
+
+    @proves("M5")
+    def test_once_decided_the_command_is_whole(self) -> None:
+        self.reader.feed(b"a APPEND {1+}\r\nx (\\Seen) ~{2+}\r\n\0i\r\n")
+        answers = iter([None, Undecided(b"a"), None])
+        self.reader._ask = lambda *arguments: next(answers)
+        self.assertEqual(self.reader.next(), Undecided(b"a"))
+        command = self.reader.next()
+        assert isinstance(command, Command)
+        self.assertEqual(command.segments, (b"", b"x", b" (\\Seen) ", b"\0i", b""))
+        self.assertEqual(command.binary, (3,))
