@@ -6,6 +6,8 @@ integration, it fails instead.
 
 from __future__ import annotations
 
+import base64
+import imaplib
 import os
 import re
 import select
@@ -52,7 +54,12 @@ ssl = {ssl}
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 first_valid_uid = 1
-mail_location = maildir:{folder}/mail/%u
+mail_location = maildir:{folder}/mail/%u:LAYOUT=fs
+namespace inbox {{
+  inbox = yes
+  separator = /
+}}
+{plugins}
 passdb {{
   driver = passwd-file
   args = scheme=PLAIN username_format=%u {folder}/passwd
@@ -69,6 +76,17 @@ service imap-login {{
     port = 0
   }}
 }}
+"""
+
+# Rights on mailboxes (RFC 4314): the owner has all of them, others what SETACL gives them.
+ACL = """
+mail_plugins = acl
+protocol imap {
+  mail_plugins = acl imap_acl
+}
+plugin {
+  acl = vfile
+}
 """
 
 
@@ -171,11 +189,20 @@ class InteropCase(SynchronousTestCase):
 
     def start_dovecot(self, users: Iterable[tuple[str, str]]) -> int:
         """Start a home server with Maildir users who have one message each; give its port."""
+        return self.start_home(users).port
+
+    def start_home(
+        self, users: Iterable[tuple[str, str]], *, folders: Iterable[str] = (), acl: bool = False
+    ) -> Dovecot:
+        """Start a Dovecot whose users have one message in the INBOX, and these other folders.
+
+        acl: it has the commands of RFC 4314 as well.
+        """
         program = need("dovecot")
         if os.geteuid() != 0:
             missing("Dovecot is started as root only")
         folder, port = self.folder(), free_port()
-        lines = []
+        users, lines = list(users), []
         for user, password in users:
             lines.append(f"{user}:{{PLAIN}}{password}::::::\n")
             for part in ("cur", "new", "tmp"):
@@ -184,12 +211,17 @@ class InteropCase(SynchronousTestCase):
         subprocess.run(["chown", "-R", "mail:mail", str(folder / "mail")], check=True)
         (folder / "passwd").write_text("".join(lines), encoding="utf-8")
         config = folder / "dovecot.conf"
+        plugins = ACL if acl else ""
         config.write_text(
-            DOVECOT.format(folder=folder, port=port, ssl="no", tls=""), encoding="ascii"
+            DOVECOT.format(folder=folder, port=port, ssl="no", tls="", plugins=plugins),
+            encoding="ascii",
         )
         with (folder / "out").open("wb") as out:
             self.run_server([program, "-F", "-c", str(config)], out, port)
-        return port
+        home = Dovecot(port, folder)
+        for user, password in users:
+            home.make(user, password, folders)
+        return home
 
     def start_referrald(
         self, users: str, extra: str = "", listener: str = "", options: Iterable[str] = ()
@@ -233,6 +265,52 @@ poll = 0.2
         with log.open("wb") as out:
             process = self.run_server(command, out, port, "implicit" not in listener)
         return Referrald(port, folder, log, process)
+
+
+class Dovecot:
+    """A running home server."""
+
+    def __init__(self, port: int, folder: Path) -> None:
+        self.port = port
+        self.folder = folder
+
+    def login(self, user: str, password: str) -> imaplib.IMAP4:
+        """Open a session of a user."""
+        client = imaplib.IMAP4("127.0.0.1", self.port, timeout=PATIENCE)
+        client.login(user, password)
+        return client
+
+    def make(self, user: str, password: str, folders: Iterable[str]) -> None:
+        """Make folders, by IMAP, so that their names on disk are Dovecot's business."""
+        names = list(folders)
+        if not names:
+            return
+        with self.login(user, password) as client:
+            for name in names:
+                answer = client.create(quoted(name))
+                assert answer[0] == "OK", (name, answer)
+
+    def messages(self, user: str, name: str) -> list[str]:
+        """Read the files of a folder with a plain name; ``""`` is the INBOX."""
+        box = self.folder / "mail" / user / name
+        files = sorted(file for part in ("new", "cur") for file in (box / part).iterdir())
+        return [file.read_text(encoding="utf-8") for file in files]
+
+    @property
+    def log(self) -> str:
+        """What it has logged: a line for each login and logout, among others."""
+        return (self.folder / "dovecot.log").read_text(encoding="utf-8")
+
+
+def quoted(name: str) -> str:
+    """Write a mailbox name as a client does: in quotes and modified UTF-7 (RFC 3501 5.1.3)."""
+    text = re.sub("&|[^ -~]+", _shifted, name)
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def _shifted(match: re.Match[str]) -> str:
+    code = base64.b64encode(match.group().encode("utf-16-be"), b"+,").decode("ascii")
+    return "&-" if match.group() == "&" else f"&{code.rstrip('=')}-"
 
 
 class Referrald:
