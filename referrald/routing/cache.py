@@ -1,32 +1,33 @@
-"""Answers of the directory that are kept: fresh for a while, stale for longer, and not too many."""
+"""Answers of backends that are kept: fresh for a while, stale for longer, and not too many."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
 
-from referrald.model import Home
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
 
 
-class Entry:
-    """What the backends said about a user.
+class Entry(Generic[Answer]):
+    """What the backends said to a question.
 
-    home: None when no backend knows the user.
+    answer: None when no backend has anything to say, such as about a user that none knows.
     reach: the number of the last backend that was asked.
     turn: the number of the lookup, as a later one knows better; answered: when it was over.
-    expires: until when this is fresh; ``shared`` is False for an answer to one login only.
+    expires: until when this is fresh; ``shared`` is False for an answer to one asker only.
     generation: which state of the source it is from.
     memo: for the router, which keeps its decision with the answer.
     """
 
     __slots__ = (
-        "answered", "expires", "generation", "home", "memo", "reach", "shared", "turn",
+        "answer", "answered", "expires", "generation", "memo", "reach", "shared", "turn",
     )  # fmt: skip
 
     def __init__(
         self,
-        home: Home | None,
+        answer: Answer | None,
         *,
         reach: int,
         turn: int,
@@ -35,7 +36,7 @@ class Entry:
         generation: int,
         shared: bool = True,
     ) -> None:
-        self.home = home
+        self.answer = answer
         self.reach = reach
         self.turn = turn
         self.answered = answered
@@ -45,54 +46,96 @@ class Entry:
         self.memo: Any = None
 
 
-class HomeCache:
-    """Entries by user name; when it is full the one that was not used for longest goes."""
+class Cache(Generic[Key, Answer]):
+    """Entries by the key of a question; when it is full the one not used for longest goes.
 
-    def __init__(self, *, size: int, stale: float, seconds: Callable[[], float]) -> None:
+    stale: how many seconds past its time an entry may be used while backends cannot be asked.
+    stale_missing: that goes for entries without an answer as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        size: int,
+        stale: float,
+        seconds: Callable[[], float],
+        stale_missing: bool = False,
+    ) -> None:
         self.generation = 0
         self._size = size
         self._stale = stale
         self._seconds = seconds
+        self._stale_missing = stale_missing
         # A plain dict would search for its first key longer and longer.
-        self._entries: OrderedDict[str, Entry] = OrderedDict()
+        self._entries: OrderedDict[Key, Entry[Answer]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def fresh(self, user: str) -> Entry | None:
-        """Give the entry of ``user`` when there is one and it holds."""
-        entry = self._entries.get(user)
+    def fresh(self, key: Key) -> Entry[Answer] | None:
+        """Give the entry of ``key`` when there is one and it holds."""
+        entry = self._entries.get(key)
         if entry is None or entry.expires <= self._seconds() or entry.generation != self.generation:
             return None
-        self._entries.move_to_end(user)
+        self._entries.move_to_end(key)
         return entry
 
-    def stale(self, user: str) -> Entry | None:
-        """Give the entry of ``user`` that may be used while the backends cannot be asked.
-
-        That somebody was not known is no reason to turn them away later.
-        """
-        entry = self._entries.get(user)
-        if entry is None or entry.home is None:
+    def stale(self, key: Key) -> Entry[Answer] | None:
+        """Give the entry of ``key`` that may be used while the backends cannot be asked."""
+        entry = self._entries.get(key)
+        if entry is None or (entry.answer is None and not self._stale_missing):
             return None
         return entry if self._seconds() < entry.expires + self._stale else None
 
-    def put(self, user: str, entry: Entry) -> None:
+    def put(self, key: Key, entry: Entry[Answer]) -> None:
         """Keep an answer in place of earlier ones; one that is not shared only displaces them."""
-        old = self._entries.get(user)
+        old = self._entries.get(key)
         if old is not None and old.turn > entry.turn:
             return
         if not entry.shared:
-            self._entries.pop(user, None)
+            self.drop(key)
             return
-        self._entries[user] = entry
-        self._entries.move_to_end(user)
+        self._entries[key] = entry
+        self._entries.move_to_end(key)
         if len(self._entries) > self._size:
-            self._entries.popitem(last=False)
+            self.drop(next(iter(self._entries)))
 
-    def forget(self, user: str | None) -> None:
-        """Drop the entry of ``user``, or make all entries stale."""
-        if user is None:
-            self.generation += 1
-        else:
-            self._entries.pop(user, None)
+    def drop(self, key: Key) -> None:
+        """Keep nothing about ``key``."""
+        self._entries.pop(key, None)
+
+    def expire(self) -> None:
+        """Make all entries stale."""
+        self.generation += 1
+
+
+MailboxKey = tuple[str, str]
+"""A user and the name of a mailbox."""
+
+
+class MailboxCache(Cache[MailboxKey, Answer]):
+    """Entries by user and mailbox, of which all those of a user can be found."""
+
+    def __init__(self, *, size: int, stale: float, seconds: Callable[[], float]) -> None:
+        super().__init__(size=size, stale=stale, seconds=seconds, stale_missing=True)
+        self._names: dict[str, set[str]] = {}
+
+    def put(self, key: MailboxKey, entry: Entry[Answer]) -> None:
+        """Keep an answer as `Cache.put` does."""
+        user, name = key
+        self._names.setdefault(user, set()).add(name)
+        super().put(key, entry)
+
+    def drop(self, key: MailboxKey) -> None:
+        """Keep nothing about ``key``."""
+        super().drop(key)
+        user, name = key
+        names = self._names.get(user, set())
+        names.discard(name)
+        if not names:
+            self._names.pop(user, None)
+
+    def drop_user(self, user: str) -> None:
+        """Keep nothing about any mailbox of ``user``."""
+        for name in [*self._names.get(user, ())]:
+            self.drop((user, name))

@@ -1,71 +1,88 @@
-"""Ask the backends in turn: once per user at a time, within a deadline."""
+"""Ask the backends in turn: each question once at a time, within a deadline."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, Generic
 
 from twisted.internet.defer import Deferred
 
 from referrald.errors import BackendTimeout, Unavailable
-from referrald.model import Home, Login
-from referrald.routing.asking import Nonsense, ask
-from referrald.routing.cache import Entry, HomeCache
-from referrald.routing.inquiry import Inquiry
+from referrald.routing.asking import Nonsense
+from referrald.routing.cache import Answer, Cache, Entry, Key
+from referrald.routing.inquiry import Inquiry, Question
 from referrald.routing.outages import Outages
+from referrald.routing.settings import DirectorySettings
 
 MAX_LATE: Final = 1000
 """Lookups past their deadline that may still fill the cache; of more, the oldest is cancelled."""
 
 
-class Chain:
-    """Lookups under way."""
+class Chain(Generic[Question, Key, Answer]):
+    """Lookups under way; the first backend that has something to say ends one.
+
+    key: gives the key of a question. ask: asks one backend; raises `Unavailable` or `Nonsense`.
+    ttl: gives how long an answer may be kept: None is as usual, 0 means for who asked only.
+    """
 
     def __init__(
         self,
         backends: Sequence[tuple[str, Any]],
         *,
+        key: Callable[[Question], Key],
+        ask: Callable[[str, Any, Question], Awaitable[Answer | None]],
+        ttl: Callable[[Answer], float | None],
         clock: Any,
-        deadline: float,
-        keep: Callable[[Home | None], float],
-        cache: HomeCache,
+        settings: DirectorySettings,
+        cache: Cache[Key, Answer],
         outages: Outages,
     ) -> None:
         self._backends = tuple(backends)
         self._clock = clock
-        self._deadline = deadline
-        self._keep = keep
+        self._key = key
+        self._ask = ask
+        self._ttl = ttl
+        self._settings = settings
+        self._deadline = settings.deadline
         self._cache = cache
         self._outages = outages
         self._turns = 0
-        self._running: dict[str, Inquiry] = {}
-        self._late: OrderedDict[str, Inquiry] = OrderedDict()
-        self._pending: set[Inquiry] = set()
+        self._running: dict[Key, Inquiry[Question, Key, Answer]] = {}
+        self._late: OrderedDict[Key, Inquiry[Question, Key, Answer]] = OrderedDict()
+        self._pending: set[Inquiry[Question, Key, Answer]] = set()
 
-    async def ask(self, login: Login) -> Entry:
+    async def ask(self, question: Question) -> Entry[Answer]:
         """Give the backends' answer; raises `Unavailable`.
 
         An answer that must not be kept is not for others who wait at the same time either.
         """
-        inquiry, began = self._running.get(login.user), self._clock.seconds()
+        inquiry, began = self._running.get(self._key(question)), self._clock.seconds()
         if inquiry is None:
-            return await self.begin(login).answer()
+            return await self.begin(question).answer()
         entry = await inquiry.answer()
         if entry.shared:
             return entry
         left = began + self._deadline - self._clock.seconds()
-        return await self._begin(login, {}, left).answer()
+        return await self._begin(question, {}, left).answer()
 
-    def begin(self, login: Login) -> Inquiry:
+    def begin(self, question: Question) -> Inquiry[Question, Key, Answer]:
         """Start a lookup that others can join, unless there is one."""
-        running = self._running.get(login.user)
-        return running or self._begin(login, self._running, self._deadline)
+        running = self._running.get(self._key(question))
+        return running or self._begin(question, self._running, self._deadline)
 
-    def _begin(self, login: Login, register: dict[str, Inquiry], deadline: float) -> Inquiry:
+    def _begin(
+        self,
+        question: Question,
+        register: dict[Key, Inquiry[Question, Key, Answer]],
+        deadline: float,
+    ) -> Inquiry[Question, Key, Answer]:
         self._turns += 1
-        inquiry = Inquiry(login, turn=self._turns, generation=self._cache.generation)
-        register[login.user] = inquiry
+        key = self._key(question)
+        inquiry = Inquiry[Question, Key, Answer](
+            question, key, turn=self._turns, generation=self._cache.generation
+        )
+        register[key] = inquiry
         self._pending.add(inquiry)
         work = Deferred.fromCoroutine(self._work(inquiry))
         if not inquiry.settled:
@@ -73,40 +90,45 @@ class Chain:
             inquiry.timer = self._clock.callLater(deadline, self._too_late, inquiry)
         return inquiry
 
-    async def _work(self, inquiry: Inquiry) -> None:
+    async def _work(self, inquiry: Inquiry[Question, Key, Answer]) -> None:
         try:
-            entry = await self._in_turn(inquiry)
+            entry = await self._entry(inquiry)
         except Unavailable as error:
             self._ended(inquiry)
             inquiry.settle(error)
             return
         self._ended(inquiry)
         if not inquiry.void:
-            self._cache.put(inquiry.login.user, entry)
+            self._cache.put(inquiry.key, entry)
         inquiry.settle(entry)
 
-    async def _in_turn(self, inquiry: Inquiry) -> Entry:
-        home = None
-        for number, (name, backend) in enumerate(self._backends):
-            inquiry.reached = number
-            home = await self._ask_one(inquiry, name, backend)
-            if home is not None:
-                break
-        keep = self._keep(home)
+    async def _entry(self, inquiry: Inquiry[Question, Key, Answer]) -> Entry[Answer]:
+        answer = await self._in_turn(inquiry)
+        ttl = None if answer is None else self._ttl(answer)
+        usual = self._settings.missing if answer is None else self._settings.found
         return Entry(
-            home,
+            answer,
             reach=inquiry.reached,
             turn=inquiry.turn,
             answered=self._clock.seconds(),
-            keep=keep,
+            keep=usual if ttl is None else ttl,
             generation=inquiry.generation,
-            shared=home is None or home.ttl != 0,
+            shared=ttl != 0,
         )
 
-    async def _ask_one(self, inquiry: Inquiry, name: str, backend: Any) -> Home | None:
-        number = inquiry.reached
+    async def _in_turn(self, inquiry: Inquiry[Question, Key, Answer]) -> Answer | None:
+        """Give the answer of the first backend that has one."""
+        for number in range(len(self._backends)):
+            answer = await self._ask_one(inquiry, number)
+            if answer is not None:
+                return answer
+        return None
+
+    async def _ask_one(self, inquiry: Inquiry[Question, Key, Answer], number: int) -> Answer | None:
+        inquiry.reached = number
+        name, backend = self._backends[number]
         try:
-            home = await ask(name, backend, inquiry.login)
+            answer = await self._ask(name, backend, inquiry.question)
         except Nonsense as error:
             if not inquiry.dropped:
                 self._outages.nonsense(number, str(error))
@@ -120,50 +142,56 @@ class Chain:
         if not inquiry.late:
             # What comes too late is no sign that the backend is back.
             self._outages.answered(number)
-        return home
+        return answer
 
-    def _too_late(self, inquiry: Inquiry) -> None:
+    def _too_late(self, inquiry: Inquiry[Question, Key, Answer]) -> None:
         """Tell those who wait; an answer that still comes goes into the cache."""
-        user, name = inquiry.login.user, self._backends[inquiry.reached][0]
+        key, name = inquiry.key, self._backends[inquiry.reached][0]
         inquiry.late = True
         cause = f"no answer within {self._deadline:g} s"
         self._outages.failed(inquiry.reached, cause)
-        if self._running.get(user) is inquiry:
-            del self._running[user]
-            self._wait_longer(user, inquiry)
+        if self._running.get(key) is inquiry:
+            del self._running[key]
+            self._wait_longer(key, inquiry)
             inquiry.settle(BackendTimeout(f"backend {name}: {cause}"))
         else:
             inquiry.settle(BackendTimeout(f"backend {name}: {cause}"))
             inquiry.drop()
 
-    def _wait_longer(self, user: str, inquiry: Inquiry) -> None:
-        before = self._late.pop(user, None)
-        self._late[user] = inquiry
+    def _wait_longer(self, key: Key, inquiry: Inquiry[Question, Key, Answer]) -> None:
+        before = self._late.pop(key, None)
+        self._late[key] = inquiry
         if before is None and len(self._late) > MAX_LATE:
             _, before = self._late.popitem(last=False)
         if before is not None:
             before.drop()
 
-    def _ended(self, inquiry: Inquiry) -> None:
+    def _ended(self, inquiry: Inquiry[Question, Key, Answer]) -> None:
         inquiry.work = None
         inquiry.stop_timer()
         self._pending.discard(inquiry)
         for register in (self._running, self._late):
-            if register.get(inquiry.login.user) is inquiry:
-                del register[inquiry.login.user]
+            if register.get(inquiry.key) is inquiry:
+                del register[inquiry.key]
 
-    def forget(self, user: str | None) -> None:
+    def keys(self) -> list[Key]:
+        """Give the keys of all that is being asked and that others may still learn of."""
+        return [*self._running, *self._late]
+
+    def forget(self, key: Key) -> None:
         """Let nobody join a lookup that may have seen what was there before."""
-        if user is None:
-            # What still comes is of an earlier generation.
-            self._running.clear()
-            late = [*self._late.values()]
-            self._late.clear()
-        else:
-            running = self._running.pop(user, None)
-            if running is not None:
-                running.void = True
-            late = [self._late.pop(user)] if user in self._late else []
+        running = self._running.pop(key, None)
+        if running is not None:
+            running.void = True
+        late = self._late.pop(key, None)
+        if late is not None:
+            late.drop()
+
+    def forget_all(self) -> None:
+        """Let nobody join any lookup; what still comes is of an earlier generation."""
+        self._running.clear()
+        late = [*self._late.values()]
+        self._late.clear()
         for inquiry in late:
             inquiry.drop()
 

@@ -1,19 +1,21 @@
-"""One question to the backends, for which any number of logins wait."""
+"""One question to the backends, for whose answer any number of sessions wait."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from referrald.errors import Unavailable
-from referrald.model import Login
-from referrald.routing.cache import Entry
+from referrald.routing.cache import Answer, Entry, Key
+
+Question = TypeVar("Question")
 
 
-class Inquiry:
+class Inquiry(Generic[Question, Key, Answer]):
     """A lookup under way.
 
+    question: what the backends are asked. key: by which the answer is kept.
     turn: its number; later ones know better. reached: the number of the backend that is asked.
     late: the deadline has passed, and those who waited have been told.
     void: the answer may be from before a change, so it is not kept.
@@ -22,12 +24,13 @@ class Inquiry:
     """
 
     __slots__ = (
-        "_error", "_waiters", "dropped", "entry", "generation", "late", "login", "reached",
-        "settled", "timer", "turn", "void", "work",
+        "_error", "_waiters", "dropped", "entry", "generation", "key", "late", "question",
+        "reached", "settled", "timer", "turn", "void", "work",
     )  # fmt: skip
 
-    def __init__(self, login: Login, *, turn: int, generation: int) -> None:
-        self.login = login
+    def __init__(self, question: Question, key: Key, *, turn: int, generation: int) -> None:
+        self.question = question
+        self.key = key
         self.turn = turn
         self.generation = generation
         self.reached = 0
@@ -35,13 +38,13 @@ class Inquiry:
         self.void = False
         self.dropped = False
         self.settled = False
-        self.entry: Entry | None = None
+        self.entry: Entry[Answer] | None = None
         self.work: Deferred[None] | None = None
         self.timer: Any = None
         self._error = Unavailable()
         self._waiters: dict[Deferred[None], None] = {}
 
-    async def answer(self) -> Entry:
+    async def answer(self) -> Entry[Answer]:
         """Wait for the answer; raises `Unavailable`. Whoever stops waiting disturbs nobody."""
         if not self.settled:
             waiter: Deferred[None] = Deferred(self._leave)
@@ -55,7 +58,7 @@ class Inquiry:
     def _leave(self, waiter: Deferred[None]) -> None:
         self._waiters.pop(waiter, None)
 
-    def settle(self, outcome: Entry | Unavailable) -> None:
+    def settle(self, outcome: Entry[Answer] | Unavailable) -> None:
         """Give everyone the answer or the reason why there is none; only the first one counts."""
         if self.settled:
             return

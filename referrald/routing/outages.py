@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
+
+PROBE_INTERVAL: Final = 1.0
+"""Seconds between attempts to reach a backend that is down, on behalf of nobody who waits."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,6 +49,7 @@ class Outages:
         self._on_event = on_event
         self._down: dict[int, tuple[float, str]] = {}
         self._nonsense: dict[int, str] = {}
+        self._next_probe = -math.inf
         self.first = len(self._names)
 
     @property
@@ -75,6 +80,14 @@ class Outages:
             return
         self._nonsense[number] = cause
         self._on_event(BackendEvent(backend=self._names[number], kind="nonsense", cause=cause))
+
+    def may_probe(self) -> bool:
+        """Tell, once in a while, that it is time to see whether the backends are back."""
+        now = self._seconds()
+        if now < self._next_probe:
+            return False
+        self._next_probe = now + PROBE_INTERVAL
+        return True
 
     def forgive(self) -> None:
         """Tell about wrong answers anew: the source has changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from referrald.errors import ReferraldError, Unavailable
-from referrald.model import Decision, Login, Refer, Refuse, Serve
+from referrald.model import Decision, Home, Login, Refer, Refuse, Serve
 from referrald.routing.cache import Entry
 from referrald.routing.directory import Directory
 from referrald.routing.guard import StormBreaker
@@ -68,9 +68,9 @@ class Router:
             self.outcomes.refused += 1
         return decision
 
-    def _decide(self, login: Login, entry: Entry) -> Decision:
+    def _decide(self, login: Login, entry: Entry[Home]) -> Decision:
         """Decide, and keep that with the entry: the same user with the same home."""
-        decision = decide(login, entry.home, self._policy)
+        decision = decide(login, entry.answer, self._policy)
         entry.memo = (self._policy, decision)
         return decision
 
