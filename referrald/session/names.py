@@ -1,0 +1,324 @@
+"""Which names LIST, LSUB, RLIST and RLSUB give, and what they tell of each. Pure.
+
+RFC 3501 sections 6.3.8 and 6.3.9, RFC 2193 section 5, RFC 3348, RFC 5258, RFC 6154.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+import attrs
+
+from referrald.mailmodel import MailboxEntry, RemoteMailbox
+from referrald.wire.listing import ListQuery, level_matcher, matcher
+
+NON_EXISTENT: Final = "\\NonExistent"
+NO_SELECT: Final = "\\Noselect"
+NO_INFERIORS: Final = "\\Noinferiors"
+HAS_CHILDREN: Final = "\\HasChildren"
+HAS_NO_CHILDREN: Final = "\\HasNoChildren"
+SUBSCRIBED: Final = "\\Subscribed"
+REMOTE: Final = "\\Remote"
+
+SPECIAL_USE: Final = frozenset(
+    {"\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash"}
+)
+_COMPUTED = frozenset({HAS_CHILDREN, HAS_NO_CHILDREN, SUBSCRIBED, REMOTE})
+_SPELLING: Final = {
+    name.lower(): name
+    for name in (
+        NON_EXISTENT, NO_SELECT, NO_INFERIORS, "\\Marked", "\\Unmarked", *_COMPUTED, *SPECIAL_USE,
+    )
+}  # fmt: skip
+_ATTRIBUTE = re.compile(r"\\[!#$&'+,\-./0-9:;<=>?@A-Z\[^_`a-z|}~]+")
+_NEVER = re.compile("[\0\r\n\ud800-\udfff]")
+
+
+class Row(NamedTuple):
+    """One line of an answer.
+
+    child_info: the selection options that something below the name meets, for ``CHILDINFO``.
+    status: a line of STATUS is wanted as well.
+    """
+
+    name: str
+    attributes: tuple[str, ...] = ()
+    child_info: tuple[str, ...] = ()
+    status: bool = False
+    remote: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Names:
+    """All names of one user.
+
+    What depends on them alone is worked out once, when it is first needed.
+    """
+
+    local: Sequence[MailboxEntry]
+    remote: Sequence[RemoteMailbox] = ()
+    subscriptions: frozenset[str] = frozenset()
+    delimiter: str = "/"
+    _views: dict[bool, View] = attrs.field(init=False, factory=dict, eq=False, repr=False)
+
+    def view(self, with_remote: bool) -> View:
+        """Give what a client sees that wants remote names, or that does not."""
+        if with_remote not in self._views:
+            self._views[with_remote] = View(self, with_remote)
+        return self._views[with_remote]
+
+
+class View:
+    """The names that a client can see; made of `Names`, and never changed.
+
+    known: the attributes of everything that exists, by name, names ascending.
+    remote: those of them that are elsewhere. above: every level above something that exists.
+    """
+
+    def __init__(self, names: Names, with_remote: bool) -> None:
+        self.delimiter = names.delimiter
+        self._with_remote = with_remote
+        self._listed = {box.name: box for box in names.remote}
+        there = {box.name for box in names.remote if not box.location.here}
+        merged = {entry.name: entry.attributes for entry in names.local if entry.name not in there}
+        if with_remote:
+            merged |= {box.name: box.attributes for box in names.remote if box.name in there}
+        self.known = _tidy(merged)
+        self.remote = there if with_remote else frozenset()
+        self._names = names
+        self._above: set[str] | None = None
+        self._subscribed: dict[str, None] | None = None
+
+    @property
+    def above(self) -> set[str]:
+        """Every level above something that exists."""
+        if self._above is None:
+            self._above = levels_above(self.known, self.delimiter)
+        return self._above
+
+    @property
+    def subscribed(self) -> dict[str, None]:
+        """What is subscribed, be it there or not, names ascending."""
+        if self._subscribed is None:
+            wanted = {name for name in self._names.subscriptions if not _NEVER.search(name)}
+            if self._with_remote:
+                wanted |= {name for name in self.remote if self._listed[name].subscribed}
+            else:
+                wanted = {name for name in wanted if not self._elsewhere(name)}
+            self._subscribed = dict.fromkeys(sorted(wanted))
+        return self._subscribed
+
+    def is_remote(self, name: str) -> bool:
+        """Say whether a name is elsewhere, as far as this client may know."""
+        return self._with_remote and self._elsewhere(name)
+
+    def exists(self, name: str) -> bool:
+        """Say whether there is such a name; of what is below a subtree only its server knows."""
+        return name in self.known or self.is_remote(name)
+
+    def _elsewhere(self, name: str) -> bool:
+        """Go by the nearest name in the list of the remote ones that says something."""
+        listed = self._listed
+        if not listed:
+            return False
+        box = listed.get(name)
+        while box is None and name:
+            name = _parent(name, self.delimiter)
+            above = listed.get(name)
+            box = above if above is not None and (above.subtree or above.location.here) else None
+        return box is not None and not box.location.here
+
+
+def _tidy(merged: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Sort, spell attributes as RFCs do, leave out what only we can tell and what has no name."""
+    spelled: dict[tuple[str, ...], tuple[str, ...]] = {}
+    known: dict[str, tuple[str, ...]] = {}
+    for name in sorted(merged):
+        given = merged[name]
+        attributes = spelled.get(given)
+        if attributes is None:
+            attributes = spelled[given] = _spell(given)
+        if NON_EXISTENT not in attributes and name and not _NEVER.search(name):
+            known[name] = attributes
+    return known
+
+
+def _spell(given: Iterable[str]) -> tuple[str, ...]:
+    """Write each attribute once; what is none would break the line, and is left out."""
+    found = dict.fromkeys(_SPELLING.get(name.lower(), name) for name in given)
+    return tuple(name for name in found if name not in _COMPUTED and _ATTRIBUTE.fullmatch(name))
+
+
+def _parent(name: str, delimiter: str) -> str:
+    return name.rpartition(delimiter)[0] if delimiter else ""
+
+
+def levels_above(names: Iterable[str], delimiter: str) -> set[str]:
+    """Give every level above any of ``names``."""
+    above: set[str] = set()
+    if not delimiter:
+        return above
+    for name in names:
+        level = name.rpartition(delimiter)[0]
+        # What is above a level that is known is known as well.
+        while level and level not in above:
+            above.add(level)
+            level = level.rpartition(delimiter)[0]
+    return above
+
+
+def rows(names: Names, query: ListQuery, *, lsub: bool, with_remote: bool) -> list[Row]:
+    """Give the lines of an answer, names ascending.
+
+    lsub: as for LSUB and RLSUB. with_remote: remote names exist. Raises `WireError` for a pattern
+    that is too long.
+    """
+    if query.asks_root and not lsub:
+        return [Row("", (NO_SELECT,))]
+    return _Answer(names.view(with_remote), query, lsub).rows()
+
+
+class _Answer:
+    """The work for one query."""
+
+    def __init__(self, view: View, query: ListQuery, lsub: bool) -> None:
+        self.view = view
+        self.query = query
+        self.lsub = lsub
+        basic = not query.extended and not lsub
+        self.children = basic or query.return_children
+        self.special = query.special_use or query.return_special_use or not query.extended
+        self.marks_subscribed = query.subscribed or query.return_subscribed
+        self.child_info = tuple(
+            name
+            for name, chosen in (
+                ("SUBSCRIBED", query.subscribed), ("SPECIAL-USE", query.special_use),
+            )
+            if chosen
+        )  # fmt: skip
+        self._memo: dict[Any, tuple[str, ...]] = {}
+
+    def rows(self) -> list[Row]:
+        """Give all lines."""
+        view, query = self.view, self.query
+        matches = matcher(query, view.delimiter)
+        meeting = self._meeting()
+        matched = [name for name in meeting if matches(name)]
+        if query.recursive_match:
+            found = self._recursive(meeting, matched, matches)
+        else:
+            found = [self._row(name) for name in matched]
+            if self.lsub or not self.child_info:
+                found += self._levels(meeting, matched)
+        found.sort()
+        return found
+
+    def _meeting(self) -> Iterable[str]:
+        """Give the names that the selection options ask for, whatever the pattern."""
+        view, query = self.view, self.query
+        names: Iterable[str] = view.known
+        if self.lsub or query.subscribed:
+            names = view.subscribed
+        if query.special_use:
+            known = view.known
+            names = [name for name in names if not SPECIAL_USE.isdisjoint(known.get(name, ()))]
+        return names
+
+    def _levels(self, meeting: Iterable[str], matched: Sequence[str]) -> list[Row]:
+        """Give levels that a ``%`` shows for what is below them (RFC 3501 section 6.3.8)."""
+        view = self.view
+        matches = level_matcher(self.query, view.delimiter)
+        if matches is None:
+            return []
+        above = levels_above(meeting, view.delimiter) if self.lsub else view.above
+        met = view.subscribed if self.lsub else view.known
+        shown = levels_above(matched, view.delimiter)
+        return [
+            self._level(name)
+            for name in above
+            if name not in met and name not in shown and matches(name)
+        ]
+
+    def _level(self, name: str) -> Row:
+        remote = self.view.is_remote(name)
+        if self.lsub:
+            return Row(name, (NO_SELECT,), remote=remote)
+        if self.query.extended:
+            return Row(name, self._attributes(name, True), remote=remote)
+        first = () if remote else (NO_SELECT,)
+        return Row(name, (*first, HAS_CHILDREN), remote=remote)
+
+    def _recursive(
+        self, meeting: Iterable[str], matched: list[str], matches: Callable[[str], bool]
+    ) -> list[Row]:
+        """Give what meets the selection, and what is above that (RFC 5258 section 3.5)."""
+        delimiter = self.view.delimiter
+        above = levels_above(meeting, delimiter)
+        met = set(matched)
+        # A level is told of for the sake of what is below it only where that is not told of itself.
+        hidden = levels_above((name for name in meeting if name not in met), delimiter)
+        info = self.child_info
+        return [self._row(name, info if name in above else ()) for name in matched] + [
+            Row(name, self._attributes(name), info, remote=self.view.is_remote(name))
+            for name in hidden
+            if name not in met and matches(name)
+        ]
+
+    def _row(self, name: str, child_info: tuple[str, ...] = ()) -> Row:
+        view = self.view
+        attributes = self._attributes(name)
+        remote = name in view.remote or (name not in view.known and view.is_remote(name))
+        status = (
+            bool(self.query.status)
+            and not remote
+            and NO_SELECT not in attributes
+            and NON_EXISTENT not in attributes
+        )
+        return Row(name, attributes, child_info, status, remote)
+
+    def _attributes(self, name: str, level: bool = False) -> tuple[str, ...]:
+        """Give the attributes of a name; ``level``: it is told of for what is below it."""
+        view = self.view
+        given = view.known.get(name)
+        key = (
+            given,
+            given is None and view.is_remote(name),
+            name in view.remote,
+            name in view.above if self.children or level else None,
+            name in view.subscribed if self.marks_subscribed else False,
+            level,
+        )
+        found = self._memo.get(key)
+        if found is None:
+            found = self._memo[key] = tuple(self._make(*key))
+        return found
+
+    def _make(
+        self,
+        given: tuple[str, ...] | None,
+        subtree: bool,
+        remote: bool,
+        children: bool | None,
+        subscribed: bool,
+        level: bool,
+    ) -> list[str]:
+        told = list(given or ())
+        if given is None and not subtree and not self.lsub:
+            told.append(NON_EXISTENT)
+        if self.lsub and NO_SELECT in told:
+            # To LSUB it would mean that the name itself is not subscribed.
+            told.remove(NO_SELECT)
+        if not self.special:
+            told = [name for name in told if name not in SPECIAL_USE]
+        if children is not None:
+            if children and NO_INFERIORS in told:
+                told.remove(NO_INFERIORS)
+            if NO_INFERIORS not in told:
+                told.append(HAS_CHILDREN if children else HAS_NO_CHILDREN)
+        if subscribed:
+            told.append(SUBSCRIBED)
+        if self.query.remote and (remote or subtree):
+            told.append(REMOTE)
+        return told
