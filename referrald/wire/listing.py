@@ -6,14 +6,14 @@ RFC 3501 section 6.3.8, RFC 5258 (LIST-EXTENDED), RFC 5819 (LIST-STATUS), RFC 61
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import attrs
 
 from referrald.errors import WireError
 from referrald.wire.arguments import Arguments
-from referrald.wire.names import MAX_PATTERN, compile_pattern
+from referrald.wire.names import MAX_PATTERN
 from referrald.wire.reader import Command
 
 SELECTION: Final = frozenset({"SUBSCRIBED", "REMOTE", "RECURSIVEMATCH", "SPECIAL-USE"})
@@ -23,7 +23,11 @@ BASE: Final = frozenset({"SUBSCRIBED", "SPECIAL-USE"})
 RETURN: Final = frozenset({"SUBSCRIBED", "CHILDREN", "SPECIAL-USE", "STATUS"})
 
 _RETURN = re.compile(rb"RETURN(?= )", re.IGNORECASE)
+QUICK: Final = 8
+"""How many patterns of a command are tried one after another; all others are tried at once."""
+
 _WILD = re.compile("[*%]")
+_RUN = re.compile("[*%]{2,}")
 _OPEN = ord("(")
 
 
@@ -155,28 +159,63 @@ def level_matcher(query: ListQuery, delimiter: str) -> Callable[[str], bool] | N
 def _any_of(query: ListQuery, patterns: Iterable[str], delimiter: str) -> Callable[[str], bool]:
     if query.extended:
         patterns = [pattern for pattern in patterns if pattern]
-    wholes = list(dict.fromkeys(query.reference + pattern for pattern in patterns))
-    if len(wholes) == 1 and (len(wholes[0]) <= MAX_PATTERN or not query.extended):
-        return _one(wholes[0], delimiter)
-    exact = frozenset(_folded(whole, delimiter) for whole in wholes if not _WILD.search(whole))
+    wholes = [_folded(query.reference + pattern, delimiter) for pattern in patterns]
+    if not query.extended and len(wholes[0]) > MAX_PATTERN:
+        raise WireError("Pattern too long.")
+    exact = frozenset(whole for whole in wholes if not _WILD.search(whole))
+    quick: list[Callable[[str], bool]] = []
     union = _Union(delimiter)
-    for whole in wholes:
-        if _WILD.search(whole):
-            union.add(_folded(whole, delimiter))
-    return lambda name: name in exact or union(name)
+    for whole in dict.fromkeys(_simple(whole) for whole in wholes if whole not in exact):
+        test = _glob(whole, delimiter) if len(quick) < QUICK else None
+        if len(whole) > MAX_PATTERN:
+            continue
+        if test is None:
+            union.add(whole)
+        else:
+            quick.append(test)
+    if union.starts:
+        quick.append(union)
+    if not exact and len(quick) == 1:
+        return quick[0]
+    return lambda name: name in exact or any(test(name) for test in quick)
 
 
-def _one(whole: str, delimiter: str) -> Callable[[str], bool]:
-    """Give the test for one pattern; the commonest kinds go without a loop over characters."""
-    matches = compile_pattern("", whole, delimiter or None)
-    whole = _folded(whole, delimiter)
-    start, wild, rest = whole[:-1], whole[-1:], whole[:-1]
-    if whole == "*" or not wild or wild not in "*%" or _WILD.search(rest):
-        return matches
-    if wild == "*" or not delimiter:
-        return lambda name: name.startswith(start)
-    size = len(start)
-    return lambda name: name.startswith(start) and name.find(delimiter, size) < 0
+def _simple(whole: str) -> str:
+    """Write wildcards that stand together as the one that they amount to."""
+    return _RUN.sub(lambda run: "*" if "*" in run[0] else "%", whole)
+
+
+def _glob(whole: str, delimiter: str) -> Callable[[str], bool] | None:
+    """Make a test that needs no loop over characters; None where both wildcards occur."""
+    if whole == "*":
+        return lambda _name: True
+    if delimiter in ("*", "%") or ("*" in whole and "%" in whole and delimiter):
+        return None
+    if "%" not in whole or not delimiter:
+        pieces = whole.replace("%", "*").split("*")
+        return lambda name: _fits(name, pieces)
+    levels = [level.split("%") for level in whole.split(delimiter)]
+    deep = len(levels) - 1
+    return lambda name: (
+        name.count(delimiter) == deep and all(map(_fits, name.split(delimiter), levels))
+    )
+
+
+def _fits(text: str, pieces: Sequence[str]) -> bool:
+    """Say whether ``pieces`` make up a text, with anything between them."""
+    first, last = pieces[0], pieces[-1]
+    if len(pieces) == 1:
+        return text == first
+    at, end = len(first), len(text) - len(last)
+    if at > end or not text.startswith(first) or not text.endswith(last):
+        return False
+    for piece in pieces[1:-1]:
+        # The first place is the best one: what comes after it has the most room.
+        at = text.find(piece, at, end)
+        if at < 0:
+            return False
+        at += len(piece)
+    return True
 
 
 def _folded(whole: str, delimiter: str) -> str:
@@ -200,14 +239,14 @@ class _Union:
         "_delimiter",
         "_goals",
         "_size",
-        "_starts",
         "_steps",
         "_within",
+        "starts",
     )
 
     def __init__(self, delimiter: str) -> None:
         self._delimiter = delimiter
-        self._anything = self._within = self._starts = self._goals = self._size = 0
+        self._anything = self._within = self.starts = self._goals = self._size = 0
         self._steps: dict[str, int] = {}
         self._bit = 1
 
@@ -217,7 +256,7 @@ class _Union:
         if self._size > MAX_PATTERN:
             return
         bit = self._bit
-        self._starts |= bit
+        self.starts |= bit
         for char in whole:
             if char == "*":
                 self._anything |= bit
@@ -233,7 +272,7 @@ class _Union:
     def __call__(self, name: str) -> bool:
         anything, anywhere = self._anything, self._anything | self._within
         steps, delimiter = self._steps, self._delimiter
-        state = self._starts
+        state = self.starts
         for char in name:
             kept = state & (anything if char == delimiter else anywhere)
             state = (state & steps.get(char, 0)) << 1 | kept

@@ -1,0 +1,147 @@
+"""LIST, LSUB, RLIST and RLSUB (RFC 3501 section 6.3.8, RFC 2193 section 5, RFC 5258, RFC 5819)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from twisted.mail.imap4 import MailboxException, NegativeResponse
+
+from referrald.errors import ReferraldError
+from referrald.mailmodel import RemoteMailbox
+from referrald.session import mailboxes
+from referrald.session.names import Names, Row, rows
+from referrald.session.pace import Pace
+from referrald.session.table import Answer
+from referrald.wire.listing import ListQuery
+from referrald.wire.response import bad, mailbox, nstring, ok, quoted
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
+
+BATCH: Final = 500
+"""Lines that are written at a time."""
+
+
+async def list_(session: ReferralServer, query: ListQuery) -> Answer:
+    """List names; with REMOTE those elsewhere as well (RFC 5258 section 3.1)."""
+    if not mailboxes.STATUS_ITEMS.issuperset(query.status):
+        return bad("Unknown status item.")
+    if query.remote:
+        session.ask_remote()
+    return await _answer(session, query, b"LIST", query.remote)
+
+
+async def lsub(session: ReferralServer, query: ListQuery) -> Answer:
+    """List subscribed names (RFC 3501 section 6.3.9)."""
+    return await _answer(session, query, b"LSUB", False)
+
+
+async def rlist(session: ReferralServer, query: ListQuery) -> Answer:
+    """List names here and elsewhere (RFC 2193 section 5.1)."""
+    session.ask_remote()
+    return await _answer(session, query, b"LIST", True)
+
+
+async def rlsub(session: ReferralServer, query: ListQuery) -> Answer:
+    """List subscribed names here and elsewhere (RFC 2193 section 5.2)."""
+    session.ask_remote()
+    return await _answer(session, query, b"LSUB", True)
+
+
+async def _answer(
+    session: ReferralServer, query: ListQuery, kind: bytes, with_remote: bool
+) -> Answer:
+    with_remote = with_remote or session.door.unasked == "say"
+    is_lsub = kind == b"LSUB"
+    # All is gathered before the first line goes out: there is no half an answer.
+    if query.asks_root and not is_lsub:
+        names = Names(local=(), delimiter=session.mail.delimiter)
+    else:
+        names = await _gather(session, query, is_lsub, with_remote)
+    pace = Pace(session.door.clock, session.door.wheel)
+    found = rows(names, query, lsub=is_lsub, with_remote=with_remote)
+    lines = _Lines(kind, names.delimiter)
+    for at in range(0, len(found), BATCH):
+        await pace.breathe()
+        batch = found[at : at + BATCH]
+        if query.status:
+            await _with_status(session, query, lines, batch, pace)
+        elif await session.send([lines.render(batch)]):
+            pace.rested()
+    return ok("Listed.")
+
+
+async def _gather(
+    session: ReferralServer, query: ListQuery, is_lsub: bool, with_remote: bool
+) -> Names:
+    mail = session.mail
+    entries = await mail.entries()
+    subscriptions: frozenset[str] = frozenset()
+    if is_lsub or query.subscribed or query.return_subscribed:
+        subscriptions = await mail.subscriptions()
+    remote: Sequence[RemoteMailbox] = ()
+    # What is subscribed and not here may be elsewhere, and then it is to be kept quiet about.
+    if with_remote or (
+        (is_lsub or query.subscribed)
+        and not subscriptions.issubset(entry.name for entry in entries)
+    ):
+        remote = await mail.remote()
+    return Names(
+        local=entries, remote=remote, subscriptions=subscriptions, delimiter=mail.delimiter
+    )
+
+
+async def _with_status(
+    session: ReferralServer, query: ListQuery, lines: _Lines, batch: Iterable[Row], pace: Pace
+) -> None:
+    """Write lines, and behind each the counts of its mailbox (RFC 5819 section 2)."""
+    ready: list[Row] = []
+    for row in batch:
+        ready.append(row)
+        if not row.status:
+            continue
+        if await session.send([lines.render(ready)]):
+            pace.rested()
+        ready.clear()
+        try:
+            await mailboxes.tell_status(session, row.name, query.status)
+        except (ReferraldError, MailboxException, NegativeResponse):
+            # It has just gone, or it cannot be read: the line itself is all there is to tell.
+            continue
+        await pace.breathe()
+    if ready:
+        await session.send([lines.render(ready)])
+
+
+class _Lines:
+    """Renders the lines of one answer; what comes before and after names repeats, and is kept."""
+
+    def __init__(self, kind: bytes, delimiter: str) -> None:
+        self._kind = kind
+        self._delimiter = quoted(delimiter) if delimiter else nstring(None)
+        self._heads: dict[tuple[str, ...], bytes] = {}
+        self._tails: dict[tuple[str, ...], bytes] = {(): b"\r\n"}
+
+    def render(self, batch: Iterable[Row]) -> bytes:
+        """Give the lines, each with its end."""
+        heads, tails = self._heads, self._tails
+        parts: list[bytes] = []
+        for name, attributes, child_info, _, _ in batch:
+            head = heads.get(attributes)
+            if head is None:
+                head = heads[attributes] = self._head(attributes)
+            tail = tails.get(child_info)
+            if tail is None:
+                tail = tails[child_info] = _tail(child_info)
+            parts += (head, mailbox(name), tail)
+        return b"".join(parts)
+
+    def _head(self, attributes: Iterable[str]) -> bytes:
+        told = " ".join(attributes).encode("ascii")
+        return b"* %b (%b) %b " % (self._kind, told, self._delimiter)
+
+
+def _tail(child_info: Iterable[str]) -> bytes:
+    told = " ".join(f'"{option}"' for option in child_info)
+    return f' ("CHILDINFO" ({told}))\r\n'.encode("ascii")
