@@ -1,4 +1,4 @@
-"""The URLs that go into a response code (RFC 2221 section 4.1)."""
+"""The URLs that go into a response code (RFC 2221 section 4.1, RFC 2193 section 3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import lru_cache
 from referrald.errors import UrlError
 from referrald.imapurl.fields import text
 from referrald.imapurl.percent import USER
-from referrald.imapurl.url import ImapUrl
+from referrald.imapurl.url import ImapUrl, encode_mailbox
 
 _PLAIN_USER = re.compile(r"[A-Za-z0-9\-._~!$'()*+,&=]+(?:@[A-Za-z0-9\-._~]+)?")
 
@@ -41,11 +41,12 @@ def login_referral(host: str, port: int | None, user: str, auth: str = "*") -> s
 def mailbox_referral(host: str, port: int | None, user: str, mailbox: str, auth: str = "*") -> str:
     """Give a URL of a mailbox referral (RFC 2193): user, mechanism, and the name in UTF-8.
 
-    Raises `UrlError` for a host, user or name that no URL can carry.
+    Raises `UrlError` for a host, user, mechanism or name that no referral can carry. As cheap as
+    `login_referral`.
     """
-    if not mailbox:
-        raise UrlError("a mailbox without a name")
-    return in_response_code(ImapUrl(host=host, port=port, user=user, auth=auth, mailbox=mailbox))
+    if reason := text(mailbox):
+        raise UrlError(f"the mailbox: {reason}")
+    return login_referral(host, port, user, auth) + encode_mailbox(mailbox)
 
 
 @lru_cache(maxsize=1024)

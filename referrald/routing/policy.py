@@ -86,11 +86,16 @@ def decide(login: Login, home: Home | None, settings: PolicySettings) -> Decisio
             cause="no backend knows the user",
         )
     if home.closed is not None:
-        text = home.closed or "This account is closed."
-        return Refuse(code=None, text=text, cause=f"closed: {text}", source=home.source)
+        return refuse_closed(home)
     if home.here:
         return Serve(source=home.source)
     return _refer(login, home, settings)
+
+
+def refuse_closed(home: Home) -> Refuse:
+    """Turn away a user whose account is closed."""
+    text = home.closed or "This account is closed."
+    return Refuse(code=None, text=text, cause=f"closed: {text}", source=home.source)
 
 
 def _refer(login: Login, home: Home, settings: PolicySettings) -> Decision:

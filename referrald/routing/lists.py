@@ -1,0 +1,83 @@
+"""The lists of a user's mailboxes that backends give, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from referrald.mailmodel import RemoteMailbox
+from referrald.routing.chain import Chain
+from referrald.routing.inquiry import Inquiry
+
+
+class Listing:
+    """What one backend lists; of a name that it gives twice the first counts."""
+
+    __slots__ = ("_by_name", "_delimiter", "_subtrees")
+
+    def __init__(self, entries: Iterable[RemoteMailbox], delimiter: str = "/") -> None:
+        self._by_name: dict[str, RemoteMailbox] = {}
+        for entry in entries:
+            self._by_name.setdefault(entry.name, entry)
+        self._subtrees = {name for name, entry in self._by_name.items() if entry.subtree}
+        self._delimiter = delimiter
+
+    def __iter__(self) -> Iterator[RemoteMailbox]:
+        return iter(self._by_name.values())
+
+    def nearest(self, name: str) -> RemoteMailbox | None:
+        """Give the entry that says where ``name`` is: its own, or the subtree that it is in.
+
+        None when there is no such entry. Of subtrees within each other the innermost counts.
+        """
+        entry = self._by_name.get(name)
+        if entry is not None or not self._subtrees:
+            return entry
+        end = name.rfind(self._delimiter)
+        while end >= 0:
+            above = name[:end]
+            if above in self._subtrees:
+                return self._by_name[above]
+            end = name.rfind(self._delimiter, 0, end)
+        return None
+
+
+class MailboxList:
+    """What all backends list for one user. Of a name the first backend that speaks of it decides.
+
+    entries: by name, each name once, none that an earlier backend knows to be elsewhere.
+    ttl: the least time that any of them may be kept, None when none says so.
+    listings: of the backends, in their order.
+    """
+
+    __slots__ = ("entries", "listings", "ttl")
+
+    def __init__(self, listings: Sequence[Listing]) -> None:
+        self.listings = tuple(listings)
+        entries = [
+            entry
+            for number, listing in enumerate(self.listings)
+            for entry in listing
+            if not any(earlier.nearest(entry.name) for earlier in self.listings[:number])
+        ]
+        self.entries = tuple(sorted(entries, key=lambda entry: entry.name))
+        times = [entry.location.ttl for entry in self.entries if entry.location.ttl is not None]
+        self.ttl = min(times, default=None)
+
+    def nearest(self, name: str) -> RemoteMailbox | None:
+        """Give the entry that says where ``name`` is, None when there is none."""
+        for listing in self.listings:
+            entry = listing.nearest(name)
+            if entry is not None:
+                return entry
+        return None
+
+
+NOTHING_LISTED = MailboxList(())
+
+
+class ListChain(Chain[str, str, MailboxList]):
+    """Asks all backends for their lists: a part of the whole would be wrong."""
+
+    async def _in_turn(self, inquiry: Inquiry[str, str, MailboxList]) -> MailboxList | None:
+        lists = [await self._ask_one(inquiry, number) for number in range(len(self._backends))]
+        return MailboxList([part for each in lists if each is not None for part in each.listings])
