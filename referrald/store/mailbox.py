@@ -1,286 +1,236 @@
-"""Mailboxes and messages in memory, after Twisted's IMailbox and IMessage."""
+"""The messages of one mailbox, and what has changed when."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta, timezone
-from email import message_from_bytes
-from email.message import Message as Parsed
-from email.utils import parsedate_tz
-from io import BytesIO
-from typing import IO, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
 
-from twisted.internet.defer import Deferred, succeed
-from twisted.mail.imap4 import IMailbox, IMessage, IMessageFile, MessageSet, statusRequestHelper
-from zope.interface import implementer
+import attrs
+from twisted.logger import Logger
 
-from referrald.errors import ReferraldError
+from referrald.mailmodel import Changes, FolderState, MailboxStatus, Placed, StoredMessage
+from referrald.store import room as cost
+from referrald.store.flags import Flags
+from referrald.store.room import Room
 
-ACCOUNT_BYTES = 64 * 1024 * 1024
-"""What the messages of one account may take in all."""
-
-OVERHEAD = 500
-"""Bytes that a message takes besides its content, roughly."""
-
-FLAGS = ("\\Seen", "\\Answered", "\\Flagged", "\\Deleted", "\\Draft")
-DELIMITER = "/"
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+Draft = tuple[bytes, Sequence[str], datetime]
+"""What is to become a message: its content, its flags, when it was received."""
 
 
-class Full(ReferraldError):
-    """There is no room for another message (RFC 5530)."""
+@attrs.define(kw_only=True)
+class Message:
+    """One message. added, modseq: the states in which it came, and was last changed."""
 
-    code = "OVERQUOTA"
-    public = "There is no room left."
-
-
-class Room:
-    """The bytes that an account has left."""
-
-    def __init__(self, size: int = ACCOUNT_BYTES) -> None:
-        self.left = size
-
-    def take(self, size: int) -> None:
-        """Take ``size`` bytes, or raise `Full`."""
-        if size > self.left:
-            raise Full("account full")
-        self.left -= size
-
-    def give(self, size: int) -> None:
-        """Give bytes back."""
-        self.left += size
-
-
-@implementer(IMessage, IMessageFile)
-class MemoryMessage:
-    """One message: its bytes, its UID, its flags."""
-
-    def __init__(self, content: bytes, uid: int, flags: Iterable[str], date: str) -> None:
-        self.content = content
-        self.uid = uid
-        self.flags = set(flags)
-        self.date = date
+    uid: int
+    content: bytes = attrs.field(repr=False)
+    flags: tuple[str, ...]
+    received: datetime
+    added: int
+    modseq: int
 
     @property
-    def _parsed(self) -> Parsed:
-        return message_from_bytes(self.content)
+    def cost(self) -> int:
+        """Count the bytes it takes."""
+        return _cost(self.content, len(self.flags))
 
-    def getUID(self) -> int:
-        """Give the UID."""
-        return self.uid
+    @property
+    def draft(self) -> Draft:
+        """Give what a copy is made of."""
+        return self.content, self.flags, self.received
 
-    def getFlags(self) -> list[str]:
-        """Give the flags, in a fixed order."""
-        return sorted(self.flags)
-
-    def getInternalDate(self) -> str:
-        """Give the time of arrival as RFC 3501 writes it, which RFC 5322 parsers read too."""
-        return self.date
-
-    def getHeaders(self, negate: bool, *names: str) -> dict[str, str]:
-        """Give the header fields named, or all others."""
-        wanted = {str(name).lower() for name in names}
-        return {
-            key: value
-            for key, value in self._parsed.items()
-            if (key.lower() in wanted) is not bool(negate)
-        }
-
-    def getBodyFile(self) -> IO[bytes]:
-        """Give what follows the header."""
-        _head, _gap, body = self.content.partition(b"\r\n\r\n")
-        return BytesIO(body)
-
-    def getSize(self) -> int:
-        """Give the size of the whole message in bytes."""
-        return len(self.content)
-
-    def isMultipart(self) -> bool:
-        """Say whether there are parts."""
-        return self._parsed.is_multipart()
-
-    def getSubPart(self, part: int) -> Any:
-        """Give no part: the built-in messages have none that stand alone."""
-        raise IndexError(part)
-
-    def open(self) -> IO[bytes]:
-        """Give the whole message."""
-        return BytesIO(self.content)
+    def stored(self) -> StoredMessage:
+        """Tell what is known of it."""
+        return StoredMessage(
+            uid=self.uid,
+            flags=self.flags,
+            received=self.received,
+            size=len(self.content),
+            modseq=self.modseq,
+        )
 
 
-@implementer(IMailbox)
-class MemoryMailbox:
-    """One mailbox: messages in order of arrival."""
+class Mailbox:
+    """One mailbox. Nobody is told of a change before `tell` is called."""
 
-    def __init__(self, uid_validity: int, room: Room | None = None) -> None:
+    log = Logger(namespace="referrald")
+
+    def __init__(self, uid_validity: int, room: Room, uses: tuple[str, ...] = ()) -> None:
         self.uid_validity = uid_validity
-        self.uid_next = 1
-        self.messages: list[MemoryMessage] = []
-        self.listeners: list[Any] = []
-        self.room = room or Room()
-        self._keywords: dict[str, str] = {flag.lower(): flag for flag in FLAGS}
+        self.room = room
+        self.uses = uses
+        self.used = 0
+        self.modseq = 1
+        self._uid_next = 1
+        self._membership = 1
+        self._flags = Flags()
+        # Both in the order of their keys' meaning: UIDs only grow; the last changed is at the end.
+        self._messages: dict[int, Message] = {}
+        self._changed: dict[int, Message] = {}
+        self._watchers: dict[object, Callable[[], None]] = {}
 
-    def getFlags(self) -> tuple[str, ...]:
-        """Name the flags that messages can have, keywords in use among them."""
-        return tuple(self._keywords.values())
+    # -- looking -----------------------------------------------------------------------------
 
-    def getHierarchicalDelimiter(self) -> str:
-        """Give the character between levels of names."""
-        return DELIMITER
+    def state(self) -> FolderState:
+        """Tell all that SELECT needs."""
+        unseen = (uid for uid, message in self._messages.items() if "\\Seen" not in message.flags)
+        return FolderState(
+            uid_validity=self.uid_validity,
+            uid_next=self._uid_next,
+            uids=tuple(self._messages),
+            modseq=self.modseq,
+            flags=self._flags.all,
+            permanent=self._flags.permanent,
+            first_unseen=next(unseen, None),
+        )
 
-    def getUIDValidity(self) -> int:
-        """Give the UIDVALIDITY."""
-        return self.uid_validity
+    def status(self) -> MailboxStatus:
+        """Count."""
+        messages = self._messages.values()
+        return MailboxStatus(
+            messages=len(messages),
+            unseen=sum("\\Seen" not in message.flags for message in messages),
+            deleted=sum("\\Deleted" in message.flags for message in messages),
+            uid_next=self._uid_next,
+            uid_validity=self.uid_validity,
+            size=sum(len(message.content) for message in messages),
+        )
 
-    def getUIDNext(self) -> int:
-        """Give the UID of the next message."""
-        return self.uid_next
+    def changes(self, since: int) -> Changes:
+        """Tell what has happened since a state."""
+        if since >= self.modseq:
+            return Changes(modseq=self.modseq)
+        flags = {}
+        for uid, message in reversed(self._changed.items()):
+            if message.modseq <= since:
+                break
+            if message.added <= since:
+                flags[uid] = message.flags
+        uids = tuple(self._messages) if self._membership > since else None
+        return Changes(modseq=self.modseq, uids=uids, flags=dict(sorted(flags.items())))
 
-    def getUID(self, message: int) -> int:
-        """Give the UID of a message number."""
-        return self.messages[message - 1].uid
+    def all(self) -> list[Message]:
+        """Give every message, by UID ascending."""
+        return list(self._messages.values())
 
-    def getMessageCount(self) -> int:
-        """Count the messages."""
-        return len(self.messages)
+    def pick(self, uids: Iterable[int]) -> list[Message]:
+        """Give those of some messages that are there, each once, by UID ascending."""
+        return [self._messages[uid] for uid in sorted(set(uids)) if uid in self._messages]
 
-    def getRecentCount(self) -> int:
-        """Count none: nothing arrives while nobody looks."""
-        return 0
+    # -- changing ----------------------------------------------------------------------------
 
-    def getUnseenCount(self) -> int:
-        """Count the messages without ``\\Seen``."""
-        return sum("\\Seen" not in message.flags for message in self.messages)
+    def add(self, drafts: Sequence[Draft]) -> tuple[int, ...]:
+        """Put messages in, all or none; gives their UIDs."""
+        fresh = self._flags.fresh(flag for _content, flags, _date in drafts for flag in flags)
+        spelled = [tuple(sorted(self._flags.spelled(flags, fresh))) for _, flags, _ in drafts]
+        size = sum(
+            _cost(content, len(flags))
+            for (content, _, _), flags in zip(drafts, spelled, strict=True)
+        )
+        self.take(size + sum(map(cost.word, fresh)))
+        self._flags.add(fresh)
+        first = self._uid_next
+        if drafts:
+            self._membership = self.modseq = self.modseq + 1
+        for (content, _, received), flags in zip(drafts, spelled, strict=True):
+            self._messages[self._uid_next] = Message(
+                uid=self._uid_next,
+                content=content,
+                flags=flags,
+                received=received,
+                added=self.modseq,
+                modseq=self.modseq,
+            )
+            self._uid_next += 1
+        return tuple(range(first, self._uid_next))
 
-    def isWriteable(self) -> bool:
-        """Say yes."""
-        return True
+    def store(self, messages: Sequence[Message], flags: Sequence[str], mode: int) -> bool:
+        """Add (mode 1), remove (-1) or set (0) flags, of all or none; says if that changed any."""
+        fresh = self._flags.fresh(flags)
+        if mode < 0 or not messages:
+            fresh = {}
+        names = self._flags.spelled(flags, fresh)
+        after = _changed_flags(messages, names, mode)
+        more = sum(len(after[message.uid]) - len(message.flags) for message in messages)
+        self.take(more * cost.FLAG + sum(map(cost.word, fresh)))
+        self._flags.add(fresh)
+        changed = [message for message in messages if after[message.uid] != message.flags]
+        self.modseq += bool(changed)
+        for message in changed:
+            message.flags, message.modseq = after[message.uid], self.modseq
+            self._changed.pop(message.uid, None)
+            self._changed[message.uid] = message
+        return bool(changed)
 
-    def destroy(self) -> None:
-        """Drop the messages."""
-        self._remove(set(self.messages))
+    def remove(self, messages: Iterable[Message]) -> None:
+        """Remove messages, and give back what they took."""
+        gone = list(messages)
+        self.take(-sum(message.cost for message in gone))
+        self._drop(gone)
 
-    def requestStatus(self, names: Iterable[str]) -> Any:
-        """Tell the counts of STATUS."""
-        return statusRequestHelper(self, names)  # type: ignore[no-untyped-call]
+    def move(self, messages: Sequence[Message], target: Mailbox) -> Placed:
+        """Move messages into another mailbox, or anew into this one: all or none."""
+        size = sum(message.cost for message in messages)
+        # What moves inside one account needs no second room.
+        self.take(-size)
+        try:
+            uids = target.add([message.draft for message in messages])
+        except Exception:
+            self.used += size
+            self.room.left -= size
+            raise
+        self._drop(messages)
+        sources = tuple(message.uid for message in messages)
+        return Placed(uid_validity=target.uid_validity, uids=uids, sources=sources)
 
-    def addListener(self, listener: Any) -> None:
-        """Tell ``listener`` what changes.
+    def _drop(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            del self._messages[message.uid]
+            self._changed.pop(message.uid, None)
+        if messages:
+            self._membership = self.modseq = self.modseq + 1
 
-        That messages are gone it learns from ``newMessages`` with a smaller number.
-        """
-        self.listeners.append(listener)
+    def take(self, size: int) -> None:
+        """Take room, or give it back where ``size`` is negative; raises `OverQuota`."""
+        self.room.take(size)
+        self.used += size
 
-    def removeListener(self, listener: Any) -> None:
-        """Tell ``listener`` nothing more."""
-        self.listeners.remove(listener)
+    # -- telling -----------------------------------------------------------------------------
 
-    def addMessage(
-        self, message: IO[bytes], flags: Iterable[Any] = (), date: Any = None
-    ) -> Deferred[int]:
-        """Add a message; gives its UID.
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` whenever `tell` is called; gives what ends that."""
+        watch = object()
+        self._watchers[watch] = changed
 
-        date: a datetime, or text in the form of RFC 3501 or RFC 5322; now, where it is none.
-        """
-        content = message.read()
-        self.room.take(len(content) + OVERHEAD)
-        uid = self.uid_next
-        self.uid_next += 1
-        arrived = date_time(date)
-        self.messages.append(MemoryMessage(content, uid, self._named(flags), arrived))
-        self._tell_count()
-        return succeed(uid)
+        def end() -> None:
+            self._watchers.pop(watch, None)
 
-    def expunge(self) -> list[int]:
-        """Remove what is marked; gives the message numbers, highest first."""
-        marked = {message for message in self.messages if "\\Deleted" in message.flags}
-        return self._remove(marked)
+        return end
 
-    def fetch(self, messages: Any, uid: bool) -> list[tuple[int, MemoryMessage]]:
-        """Give the messages of a set, with their numbers, as they are at this moment."""
-        if not self.messages:
-            return []
-        if messages.last is MessageSet._empty:
-            messages.last = self.messages[-1].uid if uid else len(self.messages)
-        found = (self._between(low, high, uid) for low, high in messages.ranges)
-        return [(at + 1, self.messages[at]) for places in found for at in places]
-
-    def _between(self, low: int, high: int, uid: bool) -> range:
-        if not uid:
-            return range(max(low, 1) - 1, min(high, len(self.messages)))
-        first = bisect_left(self.messages, low, key=_uid_of)
-        return range(first, bisect_right(self.messages, high, key=_uid_of))
-
-    def store(
-        self, messages: Any, flags: Iterable[Any], mode: int, uid: bool
-    ) -> dict[int, list[str]]:
-        """Add (1), remove (-1) or set (0) flags; gives the new flags by message number."""
-        names = self._named(flags)
-        result = {}
-        changed = {}
-        for number, message in self.fetch(messages, uid):
-            before = message.flags
-            if mode > 0:
-                message.flags = before | names
-            elif mode < 0:
-                message.flags = before - names
-            else:
-                message.flags = names
-            result[number] = message.getFlags()
-            if message.flags != before:
-                changed[number] = result[number]
-        if changed:
-            self._tell_flags(changed)
-        return result
-
-    def _named(self, flags: Iterable[Any]) -> set[str]:
-        """Give flags in the one spelling that the mailbox has for each."""
-        named = set()
-        for flag in flags:
-            name = flag.decode("ascii") if isinstance(flag, bytes) else flag
-            if name.lower() not in self._keywords:
-                self.room.take(len(name))
-            named.add(self._keywords.setdefault(name.lower(), name))
-        return named
-
-    def _remove(self, gone: set[MemoryMessage]) -> list[int]:
-        numbers = [at for at, message in enumerate(self.messages, 1) if message in gone]
-        if numbers:
-            self.messages = [message for message in self.messages if message not in gone]
-            self.room.give(sum(len(message.content) + OVERHEAD for message in gone))
-            self._tell_count()
-        return numbers[::-1]
-
-    def _tell_count(self) -> None:
-        for listener in list(self.listeners):
-            listener.newMessages(len(self.messages), None)
-
-    def _tell_flags(self, flags: Mapping[int, list[str]]) -> None:
-        for listener in list(self.listeners):
-            listener.flagsChanged(flags)
-
-
-def _uid_of(message: MemoryMessage) -> int:
-    return message.uid
-
-
-def date_time(given: Any) -> str:
-    """Write a date as RFC 3501 does; now, where ``given`` is none."""
-    when = given if isinstance(given, datetime) else _when(given)
-    seconds = int((when.utcoffset() or timedelta()).total_seconds())
-    zone = f"{'-' if seconds < 0 else '+'}{abs(seconds) // 3600:02d}{abs(seconds) // 60 % 60:02d}"
-    month = MONTHS[when.month - 1]
-    return f"{when.day:02d}-{month}-{when.year:04d} {when:%H:%M:%S} {zone}"
+    def tell(self) -> None:
+        """Tell everybody who watches; what one of them raises is logged and stops no other."""
+        for watch, changed in list(self._watchers.items()):
+            if watch in self._watchers:
+                try:
+                    changed()
+                except Exception:  # noqa: BLE001 - a watcher's fault is not the store's
+                    self.log.failure("A watcher of a mailbox failed")
 
 
-def _when(given: Any) -> datetime:
-    text = given.decode("ascii", "replace") if isinstance(given, bytes) else given
-    try:
-        fields = parsedate_tz(text) if text else None
-        if fields is not None:
-            zone = timezone(timedelta(seconds=fields[9] or 0))
-            return datetime(*fields[:6], tzinfo=zone)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        pass
-    return datetime.now(UTC)
+def _cost(content: bytes, flags: int) -> int:
+    return cost.MESSAGE + len(content) + cost.FLAG * flags
+
+
+def _changed_flags(
+    messages: Iterable[Message], names: frozenset[str], mode: int
+) -> Mapping[int, tuple[str, ...]]:
+    """Give the flags that messages will have, by UID."""
+    after = {}
+    for message in messages:
+        if mode > 0:
+            flags = names.union(message.flags)
+        elif mode < 0:
+            flags = frozenset(message.flags) - names
+        else:
+            flags = names
+        after[message.uid] = tuple(sorted(flags))
+    return after

@@ -1,22 +1,25 @@
-"""A small account in memory: what a user who is served here gets until there is a real store.
+"""A small store in memory: what a user who is served here gets until there is a real one.
 
 It is lost when the process ends and is meant for demonstrations and tests; ``[serve] store =
-"memory"`` asks for it by name. Mailboxes and messages follow Twisted's IAccount, IMailbox and
-IMessage.
+"memory"`` asks for it by name.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from email.utils import formatdate
-from io import BytesIO
-from typing import Any
 
-from twisted.mail.imap4 import IAccount, INamespacePresenter, MailboxCollision, NoSuchMailbox
 from zope.interface import implementer
 
-from referrald.store.mailbox import DELIMITER, MemoryMailbox, Room
+from referrald.interfaces import IMailAccount, IMailStore
+from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed
+from referrald.store import room as cost
+from referrald.store.folder import MemoryFolder
+from referrald.store.mailbox import Draft, Mailbox
+from referrald.store.names import DELIMITER, INBOX, checked, is_below, undelimited
+from referrald.store.tree import Tree
 
 WELCOME = """\
 From: referrald <postmaster@localhost>\r
@@ -33,112 +36,112 @@ FIRST = ("Welcome home", "This mailbox lives in the memory of the server you log
 SECOND = ("Nothing is kept", "It is gone when the server stops: a real store is yet to come.")
 
 
-@implementer(IAccount, INamespacePresenter)
+@implementer(IMailAccount)
 class MemoryAccount:
-    """One user's mailboxes."""
+    """One user's mailboxes, and those that are shared by all."""
 
-    def __init__(self, user: str, clock: Callable[[], float] = time.time) -> None:
+    delimiter = DELIMITER
+
+    def __init__(
+        self, user: str, clock: Callable[[], float] = time.time, shared: Tree | None = None
+    ) -> None:
         self.user = user
-        self.mailboxes: dict[str, MemoryMailbox] = {}
-        self.subscriptions = {"INBOX"}
-        self.room = Room()
-        # What a client remembers of a former process must not fit this one.
-        self._validity = int(clock())
-        inbox = self.addMailbox("INBOX")
-        for number, (subject, text) in enumerate((FIRST, SECOND), 1):
-            filled = WELCOME.format(
-                user=_plain(user),
-                subject=subject,
-                text=text,
-                number=number,
-                date=formatdate(usegmt=True),
+        self._clock = clock
+        self._own = Tree(INBOX, clock)
+        self._shared = shared
+        self._subscriptions: set[str] = set()
+        self._add_subscription(INBOX)
+        self._own.get(INBOX).add(self._welcome())
+
+    def _welcome(self) -> list[Draft]:
+        date = formatdate(self._clock(), usegmt=True)
+        texts = [
+            WELCOME.format(
+                user=_plain(self.user), subject=subject, text=text, number=number, date=date
             )
-            inbox.addMessage(BytesIO(filled.encode("ascii")))
+            for number, (subject, text) in enumerate((FIRST, SECOND), 1)
+        ]
+        return [(text.encode("ascii"), (), self._now()) for text in texts]
 
-    def addMailbox(self, name: str, mbox: Any = None) -> MemoryMailbox:
-        """Add a mailbox of that name; gives it."""
-        if name in self.mailboxes:
-            raise MailboxCollision(name)
-        self._validity += 1
-        made: MemoryMailbox = mbox or MemoryMailbox(self._validity, self.room)
-        self.mailboxes[name] = made
-        return made
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(int(self._clock()), UTC)
 
-    def create(self, pathspec: str) -> bool:
+    def _tree(self, name: str) -> Tree:
+        shared = self._shared
+        if shared is not None and (name == shared.root or is_below(name, shared.root)):
+            return shared
+        return self._own
+
+    def _find(self, name: str) -> Mailbox:
+        return self._tree(name).get(name)
+
+    def namespaces(self) -> Namespaces:
+        """Give the prefixes of the namespaces."""
+        shared = () if self._shared is None else (self._shared.root + DELIMITER,)
+        return Namespaces(shared=shared)
+
+    async def entries(self) -> list[MailboxEntry]:
+        """Name every mailbox, the shared ones among them."""
+        shared = [] if self._shared is None else self._shared.entries()
+        return sorted(self._own.entries() + shared, key=lambda entry: entry.name)
+
+    async def subscriptions(self) -> frozenset[str]:
+        """Name all that is subscribed."""
+        return frozenset(self._subscriptions)
+
+    async def open(self, name: str, writable: bool) -> MemoryFolder:
+        """Give the folder of that name."""
+        return MemoryFolder(name, writable, self._find)
+
+    async def status(self, name: str) -> MailboxStatus:
+        """Count without opening."""
+        return self._find(name).status()
+
+    async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
+        """Put messages into a mailbox."""
+        mailbox = self._find(name)
+        drafts = [(new.content, new.flags, self._arrival(new.received)) for new in messages]
+        uids = mailbox.add(drafts)
+        if uids:
+            mailbox.tell()
+        return Placed(uid_validity=mailbox.uid_validity, uids=uids)
+
+    def _arrival(self, given: datetime | None) -> datetime:
+        if given is None:
+            return self._now()
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+    async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox and the levels above it."""
-        name = pathspec.rstrip(DELIMITER)
-        if not name or name in self.mailboxes:
-            raise MailboxCollision(name)
-        self._add_levels(name)
-        return True
+        plain = undelimited(name)
+        self._tree(plain).create(plain, special_use)
 
-    def _add_levels(self, name: str) -> None:
-        parts = name.split(DELIMITER)
-        for depth in range(1, len(parts) + 1):
-            path = DELIMITER.join(parts[:depth])
-            if path not in self.mailboxes:
-                self.addMailbox(path)
+    async def delete(self, name: str) -> None:
+        """Remove a mailbox; what is below it stays."""
+        for gone in self._tree(name).delete(name):
+            gone.tell()
 
-    def select(self, name: str, rw: bool = True) -> MemoryMailbox | None:
-        """Give a mailbox, None when there is none of that name."""
-        return self.mailboxes.get(name)
-
-    def delete(self, name: str) -> bool:
-        """Remove a mailbox; what is below it stays (RFC 3501 section 6.3.4)."""
-        if name not in self.mailboxes:
-            raise NoSuchMailbox(name)
-        self.mailboxes.pop(name).destroy()
-        return True
-
-    def rename(self, oldname: str, newname: str) -> bool:
+    async def rename(self, old: str, new: str) -> None:
         """Give a mailbox and all below it a new name."""
-        if oldname not in self.mailboxes:
-            raise NoSuchMailbox(oldname)
-        moved = {
-            name: newname + name[len(oldname) :]
-            for name in self.mailboxes
-            if name == oldname or name.startswith(oldname + DELIMITER)
-        }
-        for new in moved.values():
-            if new in self.mailboxes:
-                raise MailboxCollision(new)
-        if DELIMITER in newname:
-            self._add_levels(newname.rpartition(DELIMITER)[0])
-        for old, new in moved.items():
-            self.mailboxes[new] = self.mailboxes.pop(old)
-        return True
+        plain = undelimited(new)
+        for touched in self._tree(old).rename(old, self._tree(plain), plain):
+            touched.tell()
 
-    def isSubscribed(self, name: str) -> bool:
-        """Say whether a name is subscribed."""
-        return name in self.subscriptions
-
-    def subscribed(self) -> list[str]:
-        """Name all subscriptions, whether there are such mailboxes or not."""
-        return sorted(self.subscriptions)
-
-    def subscribe(self, name: str) -> bool:
+    async def subscribe(self, name: str) -> None:
         """Add a name to the subscriptions."""
-        self.subscriptions.add(name)
-        return True
+        self._add_subscription(checked(undelimited(name)))
 
-    def unsubscribe(self, name: str) -> bool:
+    def _add_subscription(self, name: str) -> None:
+        if name not in self._subscriptions:
+            self._own.room.take(cost.word(name))
+            self._subscriptions.add(name)
+
+    async def unsubscribe(self, name: str) -> None:
         """Take a name from the subscriptions."""
-        self.subscriptions.discard(name)
-        return True
-
-    def listMailboxes(self, ref: str, wildcard: str) -> list[tuple[str, MemoryMailbox]]:
-        """Give all names: the session does the matching."""
-        return sorted(self.mailboxes.items())
-
-    def getPersonalNamespaces(self) -> list[list[bytes]]:
-        """Tell that all names are the user's own."""
-        return [[b"", DELIMITER.encode("ascii")]]
-
-    def getSharedNamespaces(self) -> None:
-        """Tell of none."""
-
-    def getUserNamespaces(self) -> None:
-        """Tell of none."""
+        plain = undelimited(name)
+        if plain in self._subscriptions:
+            self._subscriptions.remove(plain)
+            self._own.room.give(cost.word(plain))
 
 
 def _plain(user: str) -> str:
@@ -146,14 +149,23 @@ def _plain(user: str) -> str:
     return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "_" for c in user)
 
 
+@implementer(IMailStore)
 class MemoryStore:
-    """The accounts of this process, made when first asked for."""
+    """The accounts of this process, made when first asked for.
 
-    def __init__(self) -> None:
+    public: the first level of the mailboxes that all accounts share; none when empty.
+    clock: gives the seconds since the epoch.
+    """
+
+    def __init__(self, public: str = "", clock: Callable[[], float] = time.time) -> None:
+        if DELIMITER in public or public.upper() == INBOX:
+            raise ValueError(f"not a name for public mailboxes: {public!r}")
+        self._clock = clock
+        self._shared = Tree(public, clock) if public else None
         self._accounts: dict[str, MemoryAccount] = {}
 
-    def account(self, user: str) -> MemoryAccount:
+    async def account(self, user: str) -> MemoryAccount:
         """Give the account of ``user``."""
         if user not in self._accounts:
-            self._accounts[user] = MemoryAccount(user)
+            self._accounts[user] = MemoryAccount(user, self._clock, self._shared)
         return self._accounts[user]

@@ -1,0 +1,106 @@
+"""An open mailbox of the store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from zope.interface import implementer
+
+from referrald.errors import NoPermission, NoSuchMailbox
+from referrald.interfaces import IMailFolder
+from referrald.mailmodel import Changes, FolderState, Placed, StoredMessage
+from referrald.store.mailbox import Mailbox
+
+
+@implementer(IMailFolder)
+class MemoryFolder:
+    """A mailbox as it was found under a name; it ends when the name means another, or none.
+
+    find: gives the mailbox of a name, or raises `NoSuchMailbox`.
+    """
+
+    def __init__(self, name: str, writable: bool, find: Callable[[str], Mailbox]) -> None:
+        self.name = name
+        self.writable = writable
+        self._find = find
+        self._mailbox = find(name)
+        self._ends: list[Callable[[], None]] = []
+
+    def _here(self, *, change: bool = False) -> Mailbox:
+        """Give the mailbox, if it still has this name and, for a change, may be changed."""
+        if self._find(self.name) is not self._mailbox:
+            raise NoSuchMailbox(self.name)
+        if change and not self.writable:
+            raise NoPermission(self.name, public="This mailbox is open for reading only.")
+        return self._mailbox
+
+    async def state(self) -> FolderState:
+        """Tell all that SELECT needs."""
+        return self._here().state()
+
+    async def changes(self, since: int) -> Changes:
+        """Tell what has happened since the state with that ``modseq``."""
+        return self._here().changes(since)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` after every change, at once; gives what ends that."""
+        end = self._mailbox.watch(changed)
+        self._ends.append(end)
+        return end
+
+    async def fetch(self, uids: Sequence[int]) -> list[StoredMessage]:
+        """Tell of messages what is known without reading them."""
+        return [message.stored() for message in self._here().pick(uids)]
+
+    async def content(self, uid: int) -> bytes | None:
+        """Give a whole message, None when it is gone."""
+        return next((message.content for message in self._here().pick([uid])), None)
+
+    async def store(
+        self, uids: Sequence[int], flags: Sequence[str], mode: int
+    ) -> Mapping[int, tuple[str, ...]]:
+        """Add (mode 1), remove (-1) or set (0) flags."""
+        mailbox = self._here(change=True)
+        messages = mailbox.pick(uids)
+        if mailbox.store(messages, flags, mode):
+            mailbox.tell()
+        return {message.uid: message.flags for message in messages}
+
+    async def expunge(self, uids: Sequence[int] | None = None) -> list[int]:
+        """Remove messages marked ``\\Deleted``."""
+        mailbox = self._here(change=True)
+        some = mailbox.all() if uids is None else mailbox.pick(uids)
+        marked = [message for message in some if "\\Deleted" in message.flags]
+        mailbox.remove(marked)
+        if marked:
+            mailbox.tell()
+        return [message.uid for message in marked]
+
+    async def copy(self, uids: Sequence[int], target: str) -> Placed:
+        """Copy messages into a mailbox of the account."""
+        messages = self._here().pick(uids)
+        into = self._find(target)
+        placed = Placed(
+            uids=into.add([message.draft for message in messages]),
+            uid_validity=into.uid_validity,
+            sources=tuple(message.uid for message in messages),
+        )
+        if messages:
+            into.tell()
+        return placed
+
+    async def move(self, uids: Sequence[int], target: str) -> Placed:
+        """Move messages into a mailbox of the account."""
+        mailbox = self._here(change=True)
+        into = self._find(target)
+        placed = mailbox.move(mailbox.pick(uids), into)
+        if placed.uids:
+            for touched in {id(box): box for box in (mailbox, into)}.values():
+                touched.tell()
+        return placed
+
+    async def close(self) -> None:
+        """Let go of it: watches that were not ended are."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
