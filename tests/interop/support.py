@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import IO
@@ -224,10 +224,17 @@ class InteropCase(SynchronousTestCase):
         return home
 
     def start_referrald(
-        self, users: str, extra: str = "", listener: str = "", options: Iterable[str] = ()
+        self,
+        users: str,
+        extra: str = "",
+        listener: str = "",
+        options: Iterable[str] = (),
+        files: Mapping[str, str] | None = None,
     ) -> Referrald:
-        """Start a front door whose passwd-file holds ``users``."""
+        """Start a front door whose passwd-file holds ``users``; ``files`` lie beside that."""
         folder, port = self.folder(), free_port()
+        for name, content in (files or {}).items():
+            (folder / name).write_text(content, encoding="utf-8")
         (folder / "users").write_text(users, encoding="utf-8")
         config = folder / "referrald.toml"
         default = 'tls = "none"\nallow_cleartext = true'
@@ -265,6 +272,31 @@ poll = 0.2
         with log.open("wb") as out:
             process = self.run_server(command, out, port, "implicit" not in listener)
         return Referrald(port, folder, log, process)
+
+    def start_shared(self, mailboxes: str, *, referral: str = "", more: str = "") -> Referrald:
+        """Start a front door where alice's mailboxes are, but for those that ``mailboxes`` names.
+
+        mailboxes: a file of the table backend. referral: lines of that section. more: others.
+        """
+        return self.start_referrald(
+            "alice:{PLAIN}secret::::::\n",
+            f"""
+[[backend]]
+type = "table"
+file = "shared.toml"
+poll = 0.2
+
+[serve]
+store = "memory"
+
+[referral]
+allow_clear = ["127.0.0.1"]
+{referral}
+
+{more}
+""",
+            files={"shared.toml": mailboxes},
+        )
 
 
 class Dovecot:
