@@ -17,27 +17,36 @@ from referrald.auth.authenticator import Authenticator
 from referrald.auth.certificates import CertificateChecker
 from referrald.auth.pool import HashingPool
 from referrald.auth.stored import StoredPasswordChecker
+from referrald.config.endpoints import endpoint_port
 from referrald.config.plugins import extension
 from referrald.config.settings import Config, ListenerSettings
-from referrald.interfaces import IPasswordStore, IWatchableBackend
+from referrald.errors import Unavailable
+from referrald.interfaces import IPasswordStore, IReferralAccount, IWatchableBackend
+from referrald.model import IMAP_PORT, Server
 from referrald.ops.counts import ConnectionCounts
 from referrald.ops.logs import EventLog, LoginLog
 from referrald.ops.tls import TlsHolder
 from referrald.ops.wheel import TimerWheel
-from referrald.realm import LocalRealm
+from referrald.realm import MailRealm
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
+from referrald.routing.locations import Locations
+from referrald.routing.mailboxes import MailboxRouter, MailboxRouting
 from referrald.routing.outages import BackendEvent
 from referrald.routing.policy import PolicySettings
 from referrald.routing.router import Router
 from referrald.session.builtin import standard_table
 from referrald.session.door import Door
+from referrald.session.followers import Followers
 from referrald.store.memory import MemoryStore
 from referrald.transcript import transcript
 
 
 class Lasting:
-    """What outlives a reload: timers, counts, logs, the certificate holder, the store."""
+    """What outlives a reload: timers, counts, logs, the certificate holder, the store.
+
+    routing: by which open accounts find mailboxes; it goes over to each new assembly.
+    """
 
     def __init__(self, reactor: Any, config: Config) -> None:
         limits = config.limits
@@ -47,7 +56,10 @@ class Lasting:
         self.notes = EventLog(reactor)
         self.logins = LoginLog(reactor, form=config.log.format, destination=config.log.logins)
         self.tls = None if config.tls is None else TlsHolder(config.tls)
-        self.store = MemoryStore()
+        self.public = config.serve.public
+        self.store = MemoryStore(public=self.public)
+        self.routing = MailboxRouting()
+        self.followers = Followers(reactor.seconds)
         self._breaker: tuple[tuple[int, float], StormBreaker] | None = None
 
     def breaker(self, config: Config) -> StormBreaker:
@@ -112,6 +124,15 @@ class Assembly:
         )
         self.authenticator = self._authenticator(extra_checkers)
         self.router = Router(self.directory, _policy(config), lasting.breaker(config))
+        locations = Locations(
+            self.backends,
+            clock=reactor,
+            settings=_directory_settings(config),
+            on_event=lasting.backend_event,
+        )
+        self.mailboxes = MailboxRouter(
+            locations, self.directory, _policy(config), public=lasting.public
+        )
         self._unwatch: list[Any] = []
 
     def _authenticator(self, extra: Iterable[Any]) -> Authenticator:
@@ -147,12 +168,33 @@ class Assembly:
     @classmethod
     def from_config(cls, config: Config, reactor: Any) -> Assembly:
         """Make an assembly that stands alone, as for a look from outside."""
-        return cls(config, reactor, Lasting(reactor, config))
+        assembly = cls(config, reactor, Lasting(reactor, config))
+        assembly.take_over()
+        return assembly
 
     async def transcript(self, lines: Sequence[bytes]) -> bytes:
         """Give all that a session over TLS answers to ``lines``, at a listener in use."""
         listeners = sorted(self.config.listeners, key=lambda listener: bool(listener.drain))
         return await transcript(self.door(listeners[0]), lines)
+
+    def take_over(self) -> None:
+        """Find the mailboxes of open accounts from now on."""
+        self.lasting.routing.use(self.mailboxes)
+
+    async def account(self, user: str) -> Any:
+        """Give the account of a user, as a session would get it; raises `Unavailable`."""
+        realm = self._realm(self.config.listeners[0])
+        if realm is None:
+            raise Unavailable('this server keeps no mailboxes ([serve] store is "none")')
+        _interface, account, _logout = await realm.requestAvatar(user, None, IReferralAccount)
+        return account
+
+    def _realm(self, listener: ListenerSettings) -> MailRealm | None:
+        if self.config.serve.store == "none":
+            return None
+        port = endpoint_port(listener.endpoint) or IMAP_PORT
+        own = Server(host=self.config.server.name, port=port)
+        return MailRealm(self.lasting.store, self.lasting.routing, own)
 
     async def start(self) -> None:
         """Get backends and hashing ready; raises when a backend cannot start."""
@@ -161,13 +203,19 @@ class Assembly:
         for _name, backend in self.backends:
             watched = IWatchableBackend(backend, None)
             if watched is not None:
-                self._unwatch.append(watched.watch(self.authenticator.forget))
+                self._unwatch.append(watched.watch(self._changed))
+
+    def _changed(self, user: str | None) -> None:
+        self.authenticator.forget(user)
+        self.mailboxes.forget(user)
+        self.lasting.routing.changed(user)
 
     async def stop(self) -> None:
         """Let go of backends and threads."""
         for unwatch in self._unwatch:
             unwatch()
         self._unwatch.clear()
+        self.mailboxes.stop()
         await self.directory.stop()
         await self.pool.stop()
 
@@ -179,7 +227,7 @@ class Assembly:
         return Door(
             authenticator=self.authenticator,
             router=self.router,
-            realm=LocalRealm(lasting.store) if config.serve.store == "memory" else None,
+            realm=self._realm(listener),
             table=standard_table(spec for each in extensions for spec in each.commands),
             wheel=lasting.wheel,
             counts=lasting.counts,
@@ -191,6 +239,9 @@ class Assembly:
             listener=listener.name,
             greeting=config.server.greeting,
             referral_text=config.referral.text,
+            unasked=config.referral.mailboxes,
+            refer_status=config.referral.status,
+            followers=lasting.followers,
             tls=lasting.tls if starttls else None,
             allow_cleartext=listener.allow_cleartext,
             drain=listener.drain,

@@ -66,6 +66,7 @@ class FrontDoor(Service):
         self.read = read
         self.lasting = Lasting(reactor, config)
         self.assembly = self._assemble(config)
+        self.assembly.take_over()
         self.entrances: dict[tuple[str, str], Entrance] = {}
         self.ready: Deferred[None] = Deferred()
         self._closing: list[Entrance] = []
@@ -240,6 +241,7 @@ class FrontDoor(Service):
         self._retired[assembly] = self.reactor.callLater(GRACE, stop)
 
     async def _swap(self, assembly: Assembly, config: Config) -> None:
+        assembly.take_over()
         wanted: dict[tuple[str, str], ListenerSettings] = {
             (each.endpoint, each.tls): each for each in config.listeners
         }

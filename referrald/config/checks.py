@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from referrald import imapurl
 from referrald.config.endpoints import endpoint_fault, endpoint_secures
 from referrald.config.report import Place, Report, show_key
-from referrald.config.settings import ListenerSettings, ServerSettings, folded_host
+from referrald.config.settings import ListenerSettings, ServerSettings, ServeSection, folded_host
 from referrald.config.values import Wrong
 from referrald.errors import UrlError
 from referrald.model import IMAP_PORT, Server
@@ -156,6 +156,21 @@ def check_drain(place: Place, settings: ListenerSettings, own: Addresses) -> Non
         return  # none, or noted already
     if leads_home(Server(host=url.host, port=url.port or IMAP_PORT), own):
         place.wrong("drain", f'"{url}" leads back to this server', "name another server")
+
+
+def check_serve(place: Place, settings: ServeSection) -> None:
+    """Note a level of shared names that cannot be one."""
+    public = settings.public
+    if not public:
+        return
+    if settings.store == "none":
+        place.wrong(
+            "public", "there is no store to keep it in", 'store = "memory", or leave public out'
+        )
+    if "/" in public or public != public.strip() or not public.isprintable():
+        place.wrong("public", f'"{public}" is not one level of names', '"Public"')
+    elif public.upper() == "INBOX":
+        place.wrong("public", "INBOX is everyone's own", '"Public"')
 
 
 def check_introspection(place: Place, url: str) -> None:

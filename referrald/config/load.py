@@ -111,6 +111,7 @@ def _assemble(
         checks.check_drain(table.place, listener, own)
     for table, backend in backends:
         check_targets(table.place, backend, own)
+    checks.check_serve(tables["serve"][0].place, config.serve)
     _check_auth(tables, config)
     check_extensions(tables["extensions"][0].place, config.extensions)
     if config.log.logins not in ("twisted", "-"):

@@ -13,8 +13,15 @@ from twisted.mail.imap4 import (
     ReadOnlyMailbox,
 )
 
-from referrald.errors import AuthenticationFailed, LoginReferral, ReferraldError, WireError
+from referrald.errors import (
+    AuthenticationFailed,
+    LoginReferral,
+    MailboxReferral,
+    ReferraldError,
+    WireError,
+)
 from referrald.model import Refer, Refuse
+from referrald.session import referring
 from referrald.wire.response import Code, Kind, Status, StatusError, bad, body, no, referral
 
 if TYPE_CHECKING:
@@ -70,6 +77,8 @@ def _own_status(error: ReferraldError, session: ReferralServer) -> Status:
         return bad(error.public)
     if isinstance(error, LoginReferral):
         return referral("NO", error.urls, session.door.referral_text)
+    if isinstance(error, MailboxReferral):
+        return referring.status(session, error)
     if error.temporary:
         session.door.notes.note(f"unavailable {error}", f"{session.session_id}: {error}")
     return no(error.public, None if error.code is None else Code(error.code))

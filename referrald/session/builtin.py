@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from functools import partial
 
 from referrald.session import (
+    elsewhere,
     fetching,
     general,
+    listing,
     login,
     mailboxes,
     messages,
@@ -26,6 +28,7 @@ from referrald.session.table import (
     Handler,
 )
 from referrald.wire import grammar
+from referrald.wire import listing as lists
 
 ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("CAPABILITY", ANY, grammar.no_args, general.capability),
@@ -39,13 +42,15 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("NAMESPACE", AUTH, grammar.no_args, mailboxes.namespace),
     ("SELECT", AUTH, grammar.mailbox, mailboxes.select),
     ("EXAMINE", AUTH, grammar.mailbox, mailboxes.examine),
-    ("CREATE", AUTH, grammar.mailbox, mailboxes.create),
+    ("CREATE", AUTH, grammar.create, mailboxes.create),
     ("DELETE", AUTH, grammar.mailbox, mailboxes.delete),
     ("RENAME", AUTH, grammar.mailbox_pair, mailboxes.rename),
     ("SUBSCRIBE", AUTH, grammar.mailbox, mailboxes.subscribe),
     ("UNSUBSCRIBE", AUTH, grammar.mailbox, mailboxes.unsubscribe),
-    ("LIST", AUTH, grammar.list_, mailboxes.list_),
-    ("LSUB", AUTH, grammar.list_, mailboxes.lsub),
+    ("LIST", AUTH, lists.list_, listing.list_),
+    ("LSUB", AUTH, lists.plain, listing.lsub),
+    ("RLIST", AUTH, lists.plain, listing.rlist),
+    ("RLSUB", AUTH, lists.plain, listing.rlsub),
     ("STATUS", AUTH, grammar.status, mailboxes.status),
     ("CLOSE", SELECT, grammar.no_args, mailboxes.close),
     ("UNSELECT", SELECT, grammar.no_args, mailboxes.unselect),
@@ -56,13 +61,16 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("FETCH", SELECT, fetching.fetch, messages.fetch),
     ("STORE", SELECT, grammar.store, messages.store),
     ("COPY", SELECT, grammar.copy, messages.copy),
+    ("MOVE", SELECT, grammar.copy, messages.move),
     ("SEARCH", SELECT, searching.search, messages.search),
     ("UID", SELECT, grammar.uid, messages.uid),
     ("UID FETCH", SELECT, fetching.fetch, partial(messages.fetch, by_uid=True)),
     ("UID STORE", SELECT, grammar.store, partial(messages.store, by_uid=True)),
     ("UID COPY", SELECT, grammar.copy, partial(messages.copy, by_uid=True)),
+    ("UID MOVE", SELECT, grammar.copy, partial(messages.move, by_uid=True)),
     ("UID EXPUNGE", SELECT, uidplus.one_set, uidplus.uid_expunge),
     ("UID SEARCH", SELECT, searching.search, partial(messages.search, by_uid=True)),
+    *((name, AUTH, elsewhere.about, elsewhere.refer) for name in elsewhere.NAMES),
 )
 
 

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "LOGIN-REFERRALS")
-AUTHENTICATED = ("NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS")
+MAILBOXES = ("MAILBOX-REFERRALS",)
+AUTHENTICATED = (
+    "NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
+    "SPECIAL-USE", "CREATE-SPECIAL-USE",
+)  # fmt: skip
 
 
 def listed(session: ReferralServer) -> tuple[str, ...]:
@@ -19,6 +23,8 @@ def listed(session: ReferralServer) -> tuple[str, ...]:
     ``LOGIN-REFERRALS`` is in every list (RFC 2221 section 3).
     """
     names = [*ALWAYS]
+    if session.door.realm is not None:
+        names += MAILBOXES
     if session.state == "unauth":
         names += _before_login(session)
     else:

@@ -12,6 +12,7 @@ import attrs
 
 from referrald.interfaces import SaslChannel
 from referrald.model import Decision, Limits, Login, LoginEvent
+from referrald.session.followers import Followers
 from referrald.session.table import CommandTable
 from referrald.wire.reader import ReaderLimits
 
@@ -89,6 +90,7 @@ class Door:
     allow_cleartext: take credentials without TLS.
     drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.2).
     sasl: offer AUTHENTICATE, not only LOGIN.
+    followers: the clients that ask for remote names; shared by all doors.
     ident: what the ID command answers (RFC 2971).
     clock: seconds, monotonic.
     """
@@ -115,9 +117,14 @@ class Door:
     sasl: bool = True
     ident: Mapping[str, str] = attrs.field(factory=dict)
     extensions: tuple[Any, ...] = ()
+    followers: Followers = attrs.field(eq=False, repr=False)
     memo: dict[Hashable, bytes] = attrs.field(factory=dict, eq=False, repr=False)
     before_login: ReaderLimits = attrs.field(init=False)
     after_login: ReaderLimits = attrs.field(init=False)
+
+    @followers.default
+    def _followers(self) -> Followers:
+        return Followers(self.clock)
 
     @before_login.default
     def _before_login(self) -> ReaderLimits:

@@ -17,6 +17,7 @@ from referrald.errors import (
     ReferraldError,
     Unavailable,
 )
+from referrald.interfaces import IReferralAccount
 from referrald.model import Decision, Login, LoginEvent, Refer, Refuse, Serve
 from referrald.session import answers, capabilities
 from referrald.session.table import Answer
@@ -155,7 +156,7 @@ async def _open_account(session: ReferralServer, user: str) -> None:
     if realm is None:
         raise Unavailable('this server keeps no mailboxes ([serve] store is "none")')
     opening: Deferred[tuple[object, object, object]] = maybeDeferred(
-        realm.requestAvatar, user, None, IAccountIMAP
+        realm.requestAvatar, user, None, IReferralAccount, IAccountIMAP
     )
     _interface, account, logout = await opening
     session.authenticated(user, account, logout)  # type: ignore[arg-type]

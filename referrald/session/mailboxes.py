@@ -1,8 +1,8 @@
-"""Commands on whole mailboxes, through the IAccount and IMailbox that the realm gave.
+"""Commands on whole mailboxes, through the account that the realm gave (`IReferralAccount`).
 
-Any account of Twisted's kind works as far as its methods go: results may be values or Deferreds,
-and what the account lacks is answered with ``NO [CANNOT]``. An account may have one method more,
-``subscribed()``, which names all subscriptions, be there such mailboxes or not.
+A name that belongs to another server makes the account raise `MailboxReferral`; what the client is
+told then is up to `referrald.session.referring`. The listing commands are in
+`referrald.session.listing`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.mail.imap4 import INamespacePresenter, NoSuchMailbox
-
-from referrald.errors import NotPossible
+from referrald.errors import MailboxReferral
+from referrald.model import Serve
+from referrald.session import referring
 from referrald.session.edge import ask, batches, flag_names, messages, native, uids
+from referrald.session.foreign import ATTRIBUTES, ForeignAccount, presenter
 from referrald.session.table import Answer
 from referrald.session.view import View
-from referrald.wire.names import compile_pattern, encode_utf7
+from referrald.wire.names import encode_utf7
 from referrald.wire.response import (
     Code,
     Wire,
@@ -35,30 +36,9 @@ if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
-ATTRIBUTES: Final = {
-    name.lower(): name.encode("ascii")
-    for name in (
-        "\\Noselect", "\\Noinferiors", "\\Marked", "\\Unmarked", "\\HasChildren", "\\HasNoChildren",
-    )
-}  # fmt: skip
+NO_FLAGS: Final = frozenset({"\\haschildren", "\\hasnochildren", *ATTRIBUTES})
 LOOKED_THROUGH: Final = 1000
 """Messages among which SELECT looks for the first unseen one."""
-
-
-async def open_mailbox(session: ReferralServer, name: str, writable: bool) -> Any:
-    """Give the IMailbox of that name; raise when there is none or it cannot be selected."""
-    box = await ask(session.account, "select", name, writable)
-    if box is None:
-        raise NoSuchMailbox(name)
-    if b"\\Noselect" in await attributes_of(box):
-        raise NotPossible("cannot be selected", public="That name cannot be selected.")
-    return box
-
-
-async def attributes_of(box: Any) -> list[bytes]:
-    """Give the LIST attributes that an IMailbox tells through its flags (RFC 3501, 7.2.2)."""
-    flags = (flag.lower() for flag in flag_names(await ask(box, "getFlags")))
-    return [ATTRIBUTES[flag] for flag in flags if flag in ATTRIBUTES]
 
 
 async def select(session: ReferralServer, name: str) -> Answer:
@@ -74,7 +54,7 @@ async def examine(session: ReferralServer, name: str) -> Answer:
 async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
     # A SELECT that fails leaves nothing selected (RFC 3501 section 6.3.1).
     await session.leave_mailbox()
-    box = await open_mailbox(session, name, writable)
+    box = await session.mail.open(name, writable)
     writable = writable and bool(await ask(box, "isWriteable"))
     view = View(await uids(box, 1, int(await ask(box, "getMessageCount"))))
     flags = [flag for flag in flag_names(await ask(box, "getFlags")) if _is_flag(flag)]
@@ -85,12 +65,12 @@ async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
     session.untagged(b"FLAGS", paren_list(*flags))
     for code in codes:
         session.write(render(None, ok("Mailbox data.", code)))
-    session.selected(box, writable, view)
+    session.selected(box, writable, view, name)
     return ok("Mailbox selected.", Code("READ-WRITE" if writable else "READ-ONLY"))
 
 
 def _is_flag(name: str) -> bool:
-    return name.lower() not in ATTRIBUTES and name.lower() != "\\recent"
+    return name.lower() not in NO_FLAGS and name.lower() != "\\recent"
 
 
 async def _codes(box: Any, view: View, permanent: list[str]) -> list[Code]:
@@ -143,141 +123,96 @@ async def expunge(session: ReferralServer) -> Answer:
     return ok("Expunged.")
 
 
-async def create(session: ReferralServer, name: str) -> Answer:
-    """Make a mailbox (RFC 3501 section 6.3.3)."""
-    if name == "INBOX":
-        return no("INBOX is always there.", Code("ALREADYEXISTS"))
-    made = await ask(session.account, "create", name)
-    return ok("Mailbox created.") if made else no("Mailbox not created.", Code("CANNOT"))
+async def create(session: ReferralServer, name: str, special_use: tuple[str, ...] = ()) -> Answer:
+    """Make a mailbox (RFC 3501 section 6.3.3, RFC 6154 section 3)."""
+    try:
+        await session.mail.create(name, special_use)
+    except MailboxReferral as error:
+        return referring.taken(session, error)
+    return ok("Mailbox created.")
 
 
 async def delete(session: ReferralServer, name: str) -> Answer:
     """Remove a mailbox (RFC 3501 section 6.3.4)."""
-    if name == "INBOX":
-        return no("INBOX cannot be deleted.", Code("CANNOT"))
-    await ask(session.account, "delete", name)
+    await session.mail.delete(name)
     return ok("Mailbox deleted.")
 
 
 async def rename(session: ReferralServer, old: str, new: str) -> Answer:
     """Give a mailbox another name (RFC 3501 section 6.3.5)."""
-    if "INBOX" in (old, new):
-        return no("INBOX cannot be renamed here.", Code("CANNOT"))
-    await ask(session.account, "rename", old, new)
+    try:
+        await session.mail.rename(old, new)
+    except MailboxReferral as error:
+        if isinstance(await session.mail.locate(old), Serve):
+            return referring.taken(session, error)
+        raise
     return ok("Mailbox renamed.")
 
 
 async def subscribe(session: ReferralServer, name: str) -> Answer:
     """Add a name to the subscriptions (RFC 3501 section 6.3.6)."""
-    await ask(session.account, "subscribe", name)
+    await session.mail.subscribe(name)
     return ok("Subscribed.")
 
 
 async def unsubscribe(session: ReferralServer, name: str) -> Answer:
     """Take a name from the subscriptions (RFC 3501 section 6.3.7)."""
-    await ask(session.account, "unsubscribe", name)
+    try:
+        await session.mail.unsubscribe(name)
+    except MailboxReferral as error:
+        if referring.is_told(session, error):
+            raise
+        # For this client the mailbox is gone; it may have subscribed to it when it was here.
+        await session.mail.forget(name)
     return ok("Unsubscribed.")
-
-
-async def list_(session: ReferralServer, reference: str, pattern: str) -> Answer:
-    """List names (RFC 3501 section 6.3.8)."""
-    boxes = await _boxes(session)
-    delimiter = await _delimiter(boxes)
-    if not pattern:
-        _tell(session, b"LIST", [b"\\Noselect"], delimiter, "")
-        return ok("Listed.")
-    for name in _matching(boxes, reference, pattern, delimiter):
-        _tell(session, b"LIST", await _attributes(boxes, name), delimiter, name)
-    return ok("Listed.")
-
-
-async def lsub(session: ReferralServer, reference: str, pattern: str) -> Answer:
-    """List subscribed names (RFC 3501 section 6.3.9)."""
-    boxes = await _boxes(session)
-    delimiter = await _delimiter(boxes)
-    names = dict.fromkeys(await _subscribed(session, boxes))
-    for name in _matching(names, reference, pattern, delimiter):
-        # A level above a subscribed name is told of as what cannot be selected.
-        attributes = await _attributes(boxes, name) if name in names else [b"\\Noselect"]
-        _tell(session, b"LSUB", attributes, delimiter, name)
-    return ok("Listed.")
-
-
-async def _boxes(session: ReferralServer) -> dict[str, Any]:
-    # The account's own matching is not relied upon: only its names are.
-    listed = await ask(session.account, "listMailboxes", "", "*")
-    return {native(name): box for name, box in listed}
-
-
-async def _delimiter(boxes: dict[str, Any]) -> str | None:
-    for box in boxes.values():
-        given = await ask(box, "getHierarchicalDelimiter")
-        return native(given) if given else None
-    return "/"
-
-
-async def _subscribed(session: ReferralServer, boxes: dict[str, Any]) -> list[str]:
-    if hasattr(session.account, "subscribed"):
-        return [native(name) for name in await ask(session.account, "subscribed")]
-    return [name for name in boxes if await ask(session.account, "isSubscribed", name)]
-
-
-def _matching(
-    names: Iterable[str], reference: str, pattern: str, delimiter: str | None
-) -> list[str]:
-    """Give the names that match, and with a ``%`` at the end also the levels above others."""
-    matches = compile_pattern(reference, pattern, delimiter)
-    found = dict.fromkeys(name for name in names if matches(name))
-    if delimiter and pattern.endswith("%"):
-        above = (level for name in names for level in _levels_above(name, delimiter))
-        found |= dict.fromkeys(level for level in above if matches(level))
-    return sorted(found)
-
-
-def _levels_above(name: str, delimiter: str) -> list[str]:
-    parts = name.split(delimiter)
-    return [delimiter.join(parts[:depth]) for depth in range(1, len(parts))]
-
-
-async def _attributes(boxes: dict[str, Any], name: str) -> list[bytes]:
-    return await attributes_of(boxes[name]) if name in boxes else [b"\\Noselect"]
-
-
-def _tell(
-    session: ReferralServer,
-    kind: bytes,
-    attributes: list[bytes],
-    delimiter: str | None,
-    name: str,
-) -> None:
-    shown = nstring(None) if delimiter is None else quoted(delimiter)
-    session.untagged(kind, paren_list(*attributes), shown, mailbox(name))
 
 
 async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> Answer:
     """Tell counts of a mailbox without opening it (RFC 3501 section 6.3.10)."""
-    unknown = [item for item in items if item not in STATUS_ITEMS]
-    if unknown:
+    if not STATUS_ITEMS.issuperset(items):
         return bad("Unknown status item.")
-    box = await open_mailbox(session, name, False)
-    found = await ask(box, "requestStatus", list(items))
-    told = [part for item in items for part in (item.encode("ascii"), number(int(found[item])))]
-    session.untagged(b"STATUS", mailbox(name), paren_list(*told))
+    try:
+        await tell_status(session, name, items)
+    except MailboxReferral as error:
+        return referring.counts(session, error)
     return ok("Status told.")
+
+
+async def tell_status(session: ReferralServer, name: str, items: tuple[str, ...]) -> None:
+    """Send the STATUS response of one mailbox; items are among `STATUS_ITEMS`."""
+    found = await session.mail.status(name)
+    counts = {
+        "MESSAGES": found.messages,
+        "RECENT": 0,
+        "UIDNEXT": found.uid_next,
+        "UIDVALIDITY": found.uid_validity,
+        "UNSEEN": found.unseen,
+    }
+    told = [part for item in items for part in (item.encode("ascii"), number(counts[item]))]
+    session.untagged(b"STATUS", mailbox(name), paren_list(*told))
 
 
 async def namespace(session: ReferralServer) -> Answer:
     """Tell the namespaces: personal, other users', shared (RFC 2342)."""
-    presenter: Any = INamespacePresenter(session.account, None)
-    if presenter is None:
-        told = [_namespaces([("", await _delimiter(await _boxes(session)))]), *[nstring(None)] * 2]
+    own: Any = presenter(session.account)
+    if own is None:
+        if isinstance(session.mail, ForeignAccount):
+            # It knows its delimiter from its mailboxes only.
+            await session.mail.entries()
+        told = _told(session.mail)
     else:
         told = [
-            _namespaces(await ask(presenter, method))
+            _namespaces(await ask(own, method))
             for method in ("getPersonalNamespaces", "getUserNamespaces", "getSharedNamespaces")
         ]
     session.untagged(b"NAMESPACE", *told)
     return ok("Namespaces told.")
+
+
+def _told(mail: Any) -> list[Wire]:
+    given = mail.namespaces()
+    kinds = (given.personal, given.others, given.shared)
+    return [_namespaces([(prefix, mail.delimiter) for prefix in kind]) for kind in kinds]
 
 
 def _namespaces(given: Iterable[tuple[Any, Any]] | None) -> Wire:

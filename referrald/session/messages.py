@@ -5,19 +5,20 @@ Messages are asked for by UID, whatever the client calls them: see `referrald.se
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from twisted.mail.imap4 import MailboxException, NoSuchMailbox
+from twisted.mail.imap4 import MailboxException
+from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 
-from referrald.errors import WireError
+from referrald.errors import NoPermission, NoSuchMailbox, WireError
 from referrald.session import edge, uidplus
 from referrald.session.candidate import NUMBERS, Candidate
 from referrald.session.copying import copy_all
 from referrald.session.fetching import FLAGS, UID, Item, Subject
-from referrald.session.mailboxes import open_mailbox
 from referrald.session.pace import Pace
 from referrald.session.searching import CHARSETS, Search
 from referrald.session.table import Answer
@@ -33,6 +34,7 @@ from referrald.wire.response import (
     number,
     ok,
     paren_list,
+    render,
 )
 from referrald.wire.sets import SequenceSet
 
@@ -116,7 +118,7 @@ async def _mark_seen(session: ReferralServer, its_uid: int) -> tuple[str, ...] |
     chosen = edge.message_set([its_uid])
     try:
         changed = await edge.ask(session.mbox, "store", chosen, [SEEN], 1, True)
-    except MailboxException:
+    except (MailboxException, NoPermission):
         return None
     return next((edge.flag_names(flags) for flags in changed.values()), None)
 
@@ -185,26 +187,74 @@ async def copy(
     uids = view_of(session).pick(messages, by_uid)
     if uids is None:
         return NO_SUCH_NUMBER
-    target = await _target(session, name)
-    found = []
+    async with target(session, name) as box:
+        found = await _present(session, uids)
+        if len(found) < len(uids) and not by_uid:
+            return GONE
+        folder = inside(session, box)
+        if folder is not None:
+            return ok("Copied.", uidplus.placed(await folder.copy(uids, name)))
+        made = await copy_all(session, found, box)
+        originals = [int(await edge.ask(message, "getUID")) for message in found]
+        return ok("Copied.", await uidplus.copied(box, originals, made))
+
+
+async def move(
+    session: ReferralServer, messages: SequenceSet, name: str, *, by_uid: bool = False
+) -> Answer:
+    """Move messages to the end of a mailbox, all or none (RFC 6851)."""
+    uids = view_of(session).pick(messages, by_uid)
+    if uids is None:
+        return NO_SUCH_NUMBER
+    if not session.writable:
+        return READ_ONLY
+    async with target(session, name) as box:
+        found = await _present(session, uids)
+        if len(found) < len(uids) and not by_uid:
+            return GONE
+        folder = inside(session, box)
+        if folder is not None:
+            code = uidplus.placed(await folder.move(uids, name))
+        else:
+            made = await copy_all(session, found, box)
+            originals = [int(await edge.ask(message, "getUID")) for message in found]
+            code = await uidplus.copied(box, originals, made)
+            await uidplus.mark(session.mbox, originals, 1)
+            await uidplus.remove_marked(session.mbox, originals)
+    # The UIDs have to be told before the messages are gone (RFC 6851 section 4.3).
+    if code is not None:
+        session.write(render(None, ok("Moved.", code)))
+    session.newMessages(await edge.ask(session.mbox, "getMessageCount"), None)
+    return ok("Moved.")
+
+
+async def _present(session: ReferralServer, uids: Sequence[int]) -> list[Any]:
+    found: list[Any] = []
     for batch in edge.batches(uids):
         found += await edge.messages(session.mbox, batch)
-    if len(found) < len(uids) and not by_uid:
-        return GONE
-    made = await copy_all(session, found, target)
-    originals = [int(await edge.ask(message, "getUID")) for message in found]
-    return ok("Copied.", await uidplus.copied(target, originals, made))
+    return found
 
 
-async def _target(session: ReferralServer, name: str) -> Any:
-    """Give a mailbox that takes messages, or raise."""
+def inside(session: ReferralServer, box: Any) -> Any:
+    """Give the selected folder where it and ``box`` are of one store, which copies by itself."""
+    folder = getattr(session.mbox, "folder", None)
+    return None if getattr(box, "folder", None) is None else folder
+
+
+@asynccontextmanager
+async def target(session: ReferralServer, name: str) -> AsyncIterator[Any]:
+    """Give a mailbox that takes messages, for the time being, or raise."""
     try:
-        target = await open_mailbox(session, name, True)
-    except NoSuchMailbox:
+        box = await session.mail.open(name, True)
+    except (NoSuchMailbox, TwistedNoSuchMailbox):
         raise StatusError(TRY_CREATE) from None
-    if not await edge.ask(target, "isWriteable"):
-        raise StatusError(READ_ONLY)
-    return target
+    try:
+        if not await edge.ask(box, "isWriteable"):
+            raise StatusError(READ_ONLY)
+        yield box
+    finally:
+        if getattr(box, "folder", None) is not None:
+            await edge.ask(box, "close")
 
 
 async def append(
@@ -217,12 +267,12 @@ async def append(
     """Put a message into a mailbox (RFC 3501 section 6.3.11)."""
     if message.binary:
         raise WireError("A literal8 is not allowed there.")
-    target = await _target(session, name)
-    if not await _known_flags(target, flags):
-        return NO_SUCH_FLAG
-    when = None if date is None else edge.date_time(date).encode("ascii")
-    made = await edge.ask(target, "addMessage", BytesIO(message.value), list(flags), when)
-    return ok("Appended.", await uidplus.appended(target, made))
+    async with target(session, name) as box:
+        if not await _known_flags(box, flags):
+            return NO_SUCH_FLAG
+        when = None if date is None else edge.date_time(date).encode("ascii")
+        made = await edge.ask(box, "addMessage", BytesIO(message.value), list(flags), when)
+        return ok("Appended.", await uidplus.appended(box, made))
 
 
 # -- SEARCH ----------------------------------------------------------------------------------

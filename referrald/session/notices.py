@@ -9,17 +9,22 @@ IMailboxListener has no call of its own: ``newMessages`` with the new count is e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from twisted.mail.imap4 import ICloseableMailbox
 
-from referrald.session import edge
+from referrald.errors import MailboxInUse, MailboxReferral, Unavailable
+from referrald.model import Refuse, Serve
+from referrald.session import answers, edge
 from referrald.session.door import Door
 from referrald.session.edge import ask, flag_names
 from referrald.session.running import start
 from referrald.session.table import Answer
 from referrald.session.view import View
-from referrald.wire.response import Code, number, ok, paren_list, render
+from referrald.wire.response import Code, Status, number, ok, paren_list, render
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
 
 KEEPS_NUMBERS: Final = frozenset({"FETCH", "STORE", "SEARCH"})
 """Commands during which nobody may be told of a removal: numbers would shift (section 7.4.1)."""
@@ -47,17 +52,25 @@ class Notices:
     _flags: dict[int, tuple[str, ...]]
     _may_write = False
     _reporting = False
+    selected_name = ""
+    ended: Status | None = None
+    _lost: BaseException | None = None
+    _unwatch: Callable[[], None] | None = None
+    _running: bytes | None
 
     if TYPE_CHECKING:
+        mail: Any
 
         @property
         def session_id(self) -> str: ...
 
     # -- the selected mailbox ----------------------------------------------------------------
 
-    def selected(self, box: Any, writable: bool, view: View) -> None:
+    def selected(self, box: Any, writable: bool, view: View, name: str) -> None:
         """Enter the selected state with an IMailbox; ``view`` is what the client is told of it."""
         self.mbox = box
+        self.selected_name = name
+        self.ended = self._lost = None
         self.view = view
         self.writable = self._may_write = writable
         self.state = "select"
@@ -67,11 +80,15 @@ class Notices:
         # Something may have happened between the first look and now.
         self._stale = True
         box.addListener(self)
+        self._unwatch = self.mail.watch(self._may_have_moved)
 
     def deselect(self) -> None:
         """Leave the selected mailbox, if one is."""
         box, self.mbox = self.mbox, None
-        self.view = None
+        self.view = self._lost = None
+        unwatch, self._unwatch = self._unwatch, None
+        if unwatch is not None:
+            unwatch()
         if self.state == "select":
             self.state = "auth"
         if box is not None:
@@ -128,13 +145,65 @@ class Notices:
         if set(self._flags.get(uid, ())) == set(flags):
             self._flags.pop(uid, None)
 
+    # -- the mailbox goes away ---------------------------------------------------------------
+
+    def mailboxGone(self, error: BaseException) -> None:
+        """End the selection: the mailbox is no longer here, or not for this user."""
+        self._lost = error
+        if self._running is None or self.idling:
+            self._end_selection()
+
+    def _may_have_moved(self) -> None:
+        start(self._look_where(), lambda _: None, self._not_told)
+
+    async def _look_where(self) -> None:
+        """See whether the selected mailbox still belongs to this server."""
+        box = self.mbox
+        decision = await self.mail.locate(self.selected_name)
+        if box is None or box is not self.mbox or isinstance(decision, Serve):
+            return
+        if not isinstance(decision, Refuse):
+            self.mailboxGone(MailboxReferral(decision.urls, personal=decision.personal))
+        elif decision.code != Unavailable.code:
+            # That nobody can be asked at the moment is no reason to close it.
+            self.mailboxGone(MailboxInUse(decision.cause, public=decision.text))
+
+    def _end_selection(self) -> None:
+        error, self._lost = self._lost, None
+        if error is None or self.mbox is None:
+            return
+        session = cast("ReferralServer", self)
+        self.ended = answers.status_of(error, session)
+        self.write(render(None, ok(f"Closed. {self.ended.text}", Code("CLOSED"))))
+        self.door.notes.note(
+            "selection ended",
+            f"{self.session_id} {session.user}: the selected mailbox "
+            f"{self.selected_name!r} was closed: {error}",
+        )
+        self.forsake_mailbox()
+
+    def why_ended(self, name: bytes) -> Status | None:
+        """Answer a command that needs the mailbox that is selected no more."""
+        if self.ended is None or self.door.table.find("select", name) is None:
+            return None
+        if name in (b"CLOSE", b"UNSELECT"):
+            self.ended = None
+            return ok("Closed already.")
+        return self.ended
+
     # -- what the client is told -------------------------------------------------------------
 
     async def reporting(self, name: str, work: Any) -> Answer:
         """Carry out a command, and tell before its answer what has changed."""
-        answer: Answer = await work
+        try:
+            answer: Answer = await work
+        finally:
+            self._end_selection()
         self._stale = self._stale or name in POLLS
         try:
+            if name in POLLS and self.mbox is not None:
+                await self._look_where()
+                self._end_selection()
             await self.report(removals=name not in KEEPS_NUMBERS)
         except Exception as error:  # noqa: BLE001 - the command itself has been carried out
             self._not_told(error)

@@ -24,6 +24,7 @@ from referrald.session.door import Door
 from referrald.session.legacy import TwistedsFace
 from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
+from referrald.session.remote import Remote
 from referrald.session.running import start
 from referrald.session.table import Answer
 from referrald.session.timing import Timing
@@ -34,6 +35,7 @@ from referrald.wire.reader import (
     Fatal,
     Malformed,
     Rejected,
+    Undecided,
 )
 from referrald.wire.response import Status, bad, bye, continuation, render
 
@@ -41,7 +43,7 @@ FEEDBACK = continuation("Ready.")
 
 
 @implementer(IPushProducer, IMailboxListener)
-class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
+class ReferralServer(Outgoing, Timing, Notices, Remote, TwistedsFace, IMAP4Server):
     """An IMAP server session that serves, refers or refuses.
 
     Attributes of note: ``door`` (what it needs from outside), ``state`` (``unauth``, ``auth``,
@@ -195,17 +197,24 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
             self._count_bad()
         elif isinstance(event, Rejected):
             self.write(render(event.tag, event.status))
+        elif isinstance(event, Undecided):
+            # Like a command that runs; `judge_append` goes on when it is decided.
+            self._running = event.tag
         elif isinstance(event, Fatal):
             self.door.notes.note("fatal input", f"{self.session_id} {self.peer}: {event.reason}")
             self._bye(bye(event.reason, event.code))
 
     def ask_literal(
         self, tag: bytes, name: bytes, head: bytes, size: int, sync: bool, binary: bool
-    ) -> Status | None:
+    ) -> Status | Undecided | None:
         """Accept a literal before its bytes come, or say why not."""
         spec = self.door.table.find(self.state, name)
         if spec is None and not legacy.has(self, name):
-            return bad("Unknown command." if not self.door.table.knows(name) else "Not now.")
+            ended = self.why_ended(name)
+            known = self.door.table.knows(name)
+            return ended or bad("Not now." if known else "Unknown command.")
+        if name == b"APPEND" and self.state != "unauth":
+            return self.judge_append(tag)
         return None
 
     async def read_line(self) -> bytes:
@@ -249,11 +258,7 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
             if legacy.has(self, command.name):
                 legacy.run(self, command)
                 return
-            known = self.door.table.knows(command.name)
-            self.write(
-                render(command.tag, bad("Not allowed now." if known else "Unknown command."))
-            )
-            self._count_bad()
+            self._not_now(command)
             return
         try:
             arguments = spec.grammar(command)
@@ -265,6 +270,15 @@ class ReferralServer(Outgoing, Timing, Notices, TwistedsFace, IMAP4Server):
         if self.view is not None:
             work = self.reporting(spec.name, work)
         self.run(command.tag, work)  # type: ignore[arg-type]
+
+    def _not_now(self, command: Command) -> None:
+        ended = self.why_ended(command.name)
+        if ended is not None:
+            self.write(render(command.tag, ended))
+            return
+        known = self.door.table.knows(command.name)
+        self.write(render(command.tag, bad("Not allowed now." if known else "Unknown command.")))
+        self._count_bad()
 
     def run(self, tag: bytes, work: Coroutine[Any, Any, Answer]) -> None:
         """Carry out one command; its answer is written when it is there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from referrald.mailmodel import Placed
 from referrald.session import edge
 from referrald.session.table import Answer
 from referrald.wire.arguments import Arguments
@@ -35,6 +36,14 @@ async def copied(box: Any, originals: Sequence[int], made: Sequence[Any]) -> Cod
         return None
     validity = await edge.ask(box, "getUIDValidity")
     return Code("COPYUID", f"{validity} {_spans(originals)} {_spans(made)}")
+
+
+def placed(by_store: Placed) -> Code | None:
+    """Tell the UIDs that a store has given copies (RFC 4315 section 3)."""
+    if not by_store.uids:
+        return None
+    sources, copies = _spans(by_store.sources), _spans(by_store.uids)
+    return Code("COPYUID", f"{by_store.uid_validity} {sources} {copies}")
 
 
 async def _at_the_end(box: Any, made: Sequence[Any]) -> bool:

@@ -20,6 +20,11 @@ ID_FIELD: Final = 30
 ID_VALUE: Final = 1024
 """What RFC 2971 section 3.3 allows for: pairs, bytes of a field's name, bytes of its value."""
 
+SPECIAL_USES: Final = {
+    name.lower(): name
+    for name in ("\\All", "\\Archive", "\\Drafts", "\\Flagged", "\\Junk", "\\Sent", "\\Trash")
+}
+
 _SIMPLE = rb"(?:([" + tokens.ASTRING + rb']++)|"([^\0\r\n"\\]*+)")'
 _LOGIN = re.compile(_SIMPLE + rb" " + _SIMPLE).fullmatch
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*+={0,2}").fullmatch
@@ -125,14 +130,30 @@ def mailbox_pair(command: Command) -> tuple[str, str]:
     return old, new
 
 
-def list_(command: Command) -> tuple[str, str]:
-    """Read LIST, LSUB, RLIST or RLSUB in their plain form: the reference and the pattern."""
+def create(command: Command) -> tuple[str, tuple[str, ...]]:
+    """Read CREATE: the mailbox and its special use (RFC 6154 section 6)."""
     arguments = Arguments(command)
-    reference = arguments.mailbox()
-    arguments.space()
-    pattern = arguments.list_mailbox()
+    name = arguments.mailbox()
+    uses: tuple[str, ...] = ()
+    if not arguments.at_end:
+        arguments.space()
+        uses = arguments.paren(lambda: _use(arguments))[0]
     arguments.end()
-    return reference, pattern
+    return name, uses
+
+
+def _use(arguments: Arguments) -> tuple[str, ...]:
+    if arguments.atom().upper() != b"USE":
+        raise WireError("Unknown parameter.")
+    arguments.space()
+    return arguments.paren(lambda: _special(arguments.flag()), empty=True)
+
+
+def _special(flag: str) -> str:
+    use = SPECIAL_USES.get(flag.lower())
+    if use is None:
+        raise WireError("Unknown special use.")
+    return use
 
 
 def status(command: Command) -> tuple[str, tuple[str, ...]]:

@@ -222,3 +222,22 @@ class TheRest(ConfigTestCase):
             self.problems_of(log={"logins": "logs/logins.log"}),
             ["/d/r.toml: log.logins: there is no directory /d/logs; make it first"],
         )
+
+
+class Served(ConfigTestCase):
+    def test_a_level_that_all_share_needs_a_store(self) -> None:
+        self.assertEqual(
+            self.problems_of(serve={"public": "Public"}),
+            [
+                "/d/r.toml: serve.public: there is no store to keep it in; "
+                'store = "memory", or leave public out'
+            ],
+        )
+        self.assertEqual(self.problems_of(serve={"public": "Public", "store": "memory"}), [])
+
+    def test_it_is_one_level_and_nobodys_own(self) -> None:
+        for name in ("Public/", "a/b", " a"):
+            (line,) = self.problems_of(serve={"public": name, "store": "memory"})
+            self.assertIn("is not one level of names", line)
+        (line,) = self.problems_of(serve={"public": "inbox", "store": "memory"})
+        self.assertIn("INBOX is everyone's own", line)

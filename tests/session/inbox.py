@@ -5,10 +5,9 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from referrald.realm import LocalRealm
-from referrald.store.mailbox import MemoryMailbox
-from referrald.store.memory import MemoryAccount
+from tests.session.boxes import MemoryMailbox
 from tests.session.mail import NESTED, SIMPLE
+from tests.session.memory import AccountRealm, MemoryAccount
 from tests.session.responses import fetched, lines
 from tests.session.support import Client, House
 
@@ -30,7 +29,7 @@ class Home:
 
     def __init__(self, *contents: bytes, account: Any = None, **changes: Any) -> None:
         self.account = account or filled(*contents)
-        self.house = House(realm=LocalRealm(Store(self.account)), **changes)
+        self.house = House(realm=AccountRealm(Store(self.account)), **changes)
 
     @property
     def inbox(self) -> MemoryMailbox:

@@ -12,12 +12,11 @@ from twisted.internet.testing import StringTransportWithDisconnection
 
 from referrald.errors import AuthenticationFailed, WireError
 from referrald.model import Decision, Limits, Login, LoginEvent, Refer, Refuse, Serve, Server
-from referrald.realm import LocalRealm
 from referrald.session.builtin import standard_table
 from referrald.session.door import Door
 from referrald.session.factory import SessionFactory
 from referrald.session.server import ReferralServer
-from referrald.store.memory import MemoryStore
+from tests.session.memory import AccountRealm, MemoryStore
 
 ALICE = Refer(url="imap://alice;AUTH=*@home.example/", server=Server(host="home.example"))
 CAROL = Refer(
@@ -148,7 +147,7 @@ class House:
         parts: dict[str, Any] = {
             "authenticator": self.authenticator,
             "router": self.router,
-            "realm": LocalRealm(MemoryStore()),
+            "realm": AccountRealm(MemoryStore()),
             "table": standard_table(),
             "wheel": ExactWheel(self.clock),
             "counts": self.counts,

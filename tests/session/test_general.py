@@ -12,10 +12,9 @@ from twisted.internet.defer import Deferred, ensureDeferred
 from twisted.mail.imap4 import IMAP4Server
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.realm import LocalRealm
 from referrald.session.server import ReferralServer
-from referrald.store.memory import MemoryStore
 from tests.proves import proves
+from tests.session.memory import AccountRealm, MemoryStore
 from tests.session.support import House, Passwords
 
 
@@ -160,7 +159,7 @@ class TwistedsFace(SynchronousTestCase):
         checker = InMemoryUsernamePasswordDatabaseDontUse(alice=b"secret")
         house = House(authenticator=Passwords(()))
         client = house.connect(Cram)
-        client.session.portal = Portal(LocalRealm(MemoryStore()), [checker])
+        client.session.portal = Portal(AccountRealm(MemoryStore()), [checker])
         client.read()
         (challenge,) = client.ask(b"a AUTHENTICATE CRAM-MD5")
         self.assertGreater(len(challenge), 100)

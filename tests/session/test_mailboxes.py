@@ -9,11 +9,11 @@ from twisted.mail.imap4 import INamespacePresenter
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from referrald.store.memory import MemoryAccount
 from tests.proves import proves
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import Home, say
 from tests.session.mail import NESTED, SIMPLE
+from tests.session.memory import MemoryAccount
 from tests.session.responses import lines
 
 FLAGS = [b"\\Seen", b"\\Answered", b"\\Flagged", b"\\Deleted", b"\\Draft"]
@@ -152,12 +152,12 @@ class Names(SynchronousTestCase):
 
     @proves("base:LIST")
     def test_attributes_are_those_of_names_not_of_messages(self) -> None:
-        self.assertEqual(self.names(b'LIST "" d'), [([], b"d")])
+        self.assertEqual(self.names(b'LIST "" d'), [([b"\\HasNoChildren"], b"d")])
         boxes = {"INBOX": Mailbox(), "sub": Mailbox(flags=("\\Seen", b"\\noselect", "\\Marked"))}
         client = Home(account=Account(**boxes)).log_in(b"NOOP")
         self.assertEqual(
             say(client, b'LIST "" sub')[1],
-            [[b"*", b"LIST", [b"\\Noselect", b"\\Marked"], b".", b"sub"]],
+            [[b"*", b"LIST", [b"\\Noselect", b"\\Marked", b"\\HasNoChildren"], b".", b"sub"]],
         )
 
     @proves("base:LIST")
@@ -168,12 +168,13 @@ class Names(SynchronousTestCase):
     def test_levels_that_are_no_mailboxes_are_told_of_behind_a_percent(self) -> None:
         say(self.client, b"DELETE a")
         say(self.client, b"DELETE a/b")
-        self.assertEqual(self.names(b'LIST "" a%'), [([b"\\Noselect"], b"a")])
-        self.assertEqual(self.names(b"LIST a/ %"), [([b"\\Noselect"], b"a/b")])
+        self.assertEqual(self.names(b'LIST "" a%'), [([b"\\Noselect", b"\\HasChildren"], b"a")])
+        self.assertEqual(self.names(b"LIST a/ %"), [([b"\\Noselect", b"\\HasChildren"], b"a/b")])
         self.assertEqual(self.plain(b'LIST "" a*'), [b"a/b/c"])
         client = Home(account=Account(INBOX=Mailbox(), x_y=Mailbox())).log_in(b"NOOP")
         self.assertEqual(
-            say(client, b'LIST "" x%')[1], [[b"*", b"LIST", [b"\\Noselect"], b".", b"x"]]
+            say(client, b'LIST "" x%')[1],
+            [[b"*", b"LIST", [b"\\Noselect", b"\\HasChildren"], b".", b"x"]],
         )
 
     @proves("base:LSUB")
