@@ -109,24 +109,34 @@ class HomeReader:
         return self.servers(value)
 
     def _user(self, value: object) -> tuple[str, bool]:
-        return read_user(_text(value, 255))
+        return read_user(read_text(value))
 
     def _auth(self, value: object) -> str:
-        if not isinstance(value, str) or not _MECHANISM.fullmatch(value):
-            raise Wrong("is not a SASL mechanism", 'such as "PLAIN", or "*" for any')
-        return value.upper()
+        return read_auth(value)
 
     def _public_here(self, value: object) -> bool:
-        return _boolean(value)
+        return read_boolean(value)
 
     def _closed(self, value: object) -> str:
-        return _text(value, LONGEST_TEXT)
+        return read_text(value, LONGEST_TEXT)
 
     def _ttl(self, value: object) -> float:
-        usable = isinstance(value, int | float) and not isinstance(value, bool)
-        if not usable or not math.isfinite(value) or value < 0:  # type: ignore[operator, arg-type]
-            raise Wrong("is not a time", "seconds, 0 or more")
-        return float(value)  # type: ignore[arg-type]
+        return read_ttl(value)
+
+
+def read_auth(value: object) -> str:
+    """Read the mechanism that a referral prescribes; raises `Wrong`."""
+    if not isinstance(value, str) or not _MECHANISM.fullmatch(value):
+        raise Wrong("is not a SASL mechanism", 'such as "PLAIN", or "*" for any')
+    return value.upper()
+
+
+def read_ttl(value: object) -> float:
+    """Read how many seconds an answer may be kept; raises `Wrong`."""
+    usable = isinstance(value, int | float) and not isinstance(value, bool)
+    if not usable or not math.isfinite(value) or value < 0:  # type: ignore[operator, arg-type]
+        raise Wrong("is not a time", "seconds, 0 or more")
+    return float(value)  # type: ignore[arg-type]
 
 
 def read_user(text: str) -> tuple[str, bool]:
@@ -179,13 +189,15 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[Wrong]:
                 yield Wrong(f"{key} means nothing for a home that is here", "leave it out")
 
 
-def _text(value: object, longest: int) -> str:
+def read_text(value: object, longest: int = 255) -> str:
+    """Read one line of text of that many bytes or fewer; raises `Wrong`."""
     if not isinstance(value, str):
         raise Wrong("is not text", "put it in quotes")
     return plain_text(value, longest)
 
 
-def _boolean(value: object) -> bool:
+def read_boolean(value: object) -> bool:
+    """Read a yes or no; raises `Wrong`."""
     if not isinstance(value, bool):
         raise Wrong("is neither true nor false", "true or false, without quotes")
     return value

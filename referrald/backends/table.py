@@ -1,4 +1,4 @@
-"""The ``table`` backend: who lives where, in a TOML file.
+"""The ``table`` backend: who lives where, and which mailboxes do, in a TOML file.
 
 The file::
 
@@ -25,6 +25,12 @@ The file::
     [default]
     home = "here"
 
+    [[mailboxes]]
+    match = "#shared/"              # this mailbox and all below it
+    server = "b"
+    name = "Public/"                # what takes the place of `match` there
+    folders = ["Minutes", { name = "Plans", subscribed = true }]
+
 The most exact answer counts: a user's own line, then the domain (what follows the last ``@``), then
 the patterns in the order of the file (the first that matches), then the default. Without a default
 all other users are unknown to this backend, and the next one is asked.
@@ -36,14 +42,39 @@ mailboxes can be read here; ``closed``, a text to refuse the login with; ``ttl``
 the answer may be kept. A server is one of ``[servers]`` or is written as ``host`` or ``host:port``,
 with TLS on port 993 and STARTTLS on any other.
 
-For very many users ``users_file = "users.tsv"`` at the top of the file names a plain list, each
-line a name, a tab and a home: ``here``, servers with commas between them, ``closed`` and a text;
-``user=…``, ``auth=…``, ``ttl=…`` and ``public_here`` may follow servers. It has the rank of
-``[users]``. Empty lines and lines that begin with ``#`` do not count.
+For very many users ``users_file = "users.tsv"`` at the top of the file names a plain list, whose
+path is relative to the file. Each line is a name, a tab and a home; a space will do in place of the
+tab where the line has no tab. The home is ``here``, servers with commas between them, or ``closed``
+and a text; ``user=…``, ``auth=…``, ``ttl=…`` and ``public_here`` may follow servers, with spaces
+between them. It has the rank of ``[users]``, and nobody may be in both. Empty lines and lines that
+begin with ``#`` do not count. It is looked at for changes as the file itself is.
+
+``[[mailboxes]]`` says which mailboxes are elsewhere, whoever's home is where (RFC 2193):
+
+- ``match`` is a name; or a subtree, its root included, when it ends in ``/``; or a pattern as in
+  LIST (``*`` is any text, ``%`` any within a level), where ``/*`` at the end is a subtree as well.
+  Levels have ``/`` between them. INBOX is where the user's home is, and cannot be given.
+- ``server`` is a server, a list of servers in order of preference, or ``"here"`` for an exception.
+- ``name`` is the name there: of a subtree the prefix in place of ``match``; for a pattern with
+  ``%m`` for the whole name; else it is the same name. ``user`` and ``auth`` are as for homes.
+- ``replicas`` replaces these four where they differ from server to server: a list of tables.
+- ``for`` names the users who may see it, also by patterns (``*``, ``?``). For all others the entry
+  is not there.
+- ``moving = true``: nobody is served here; clients are sent to ``server``, or without one are asked
+  to wait.
+- ``folders`` are names below a subtree that lists show: relative, or tables with ``name``,
+  ``attributes`` and ``subscribed``. What is below and not listed can be opened all the same.
+- ``attributes`` and ``subscribed`` are for the name, or the subtree's root, in lists.
+  ``selectable = false`` makes the root of a subtree a mere level.
+- ``ttl`` is how many seconds the answer may be kept.
+
+The most exact entry counts: the very name, the longest subtree, the first pattern that fits; at the
+same name one with ``for`` before one without. Lists do not show what only fits a pattern.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -53,8 +84,15 @@ from referrald.backends import homes
 from referrald.backends.build import Job
 from referrald.backends.filebacked import FILE, POLL, FileBackend, FileFactory, home_for
 from referrald.backends.image import DOMAIN, USER, Image
+from referrald.backends.mailboxtable import MailboxTable
 from referrald.backends.patterns import Pattern
-from referrald.interfaces import ICheckingFactory, IReferralBackend, IReferralBackendFactory
+from referrald.interfaces import (
+    ICheckingFactory,
+    IMailboxReferralBackend,
+    IReferralBackend,
+    IReferralBackendFactory,
+)
+from referrald.mailmodel import MailboxLocation, RemoteMailbox
 from referrald.model import Home, Login, Option, Options
 
 
@@ -68,7 +106,7 @@ class Rule:
     patterns: tuple[Pattern, ...] = ()
 
 
-@implementer(IReferralBackend)
+@implementer(IReferralBackend, IMailboxReferralBackend)
 class TableBackend(FileBackend):
     """Answers from an image of the file; ``lowercase`` as in the options."""
 
@@ -77,15 +115,32 @@ class TableBackend(FileBackend):
         self._lowercase: bool = job.options["lowercase"]
         self._patterns: tuple[Rule, ...] = ()
         self._default: Rule | None = None
+        self._mailboxes = MailboxTable()
 
     async def home(self, login: Login) -> Home | None:
         """Give the home of a user: by name, domain, pattern, or the default."""
-        name = login.user.lower() if self._lowercase else login.user
+        name = self._folded(login.user)
         home = self._find(name, login.user)
         if home is None or name == login.user:
             return home
         # A change is told by the name in lower case, so that no other form may be kept.
         return attrs.evolve(home, ttl=0)
+
+    async def mailbox(self, user: str, name: str) -> MailboxLocation | None:
+        """Say where a mailbox is: by name, the longest subtree, or pattern."""
+        return self._mailboxes_now().location(name, self._folded(user), user)
+
+    async def remote_mailboxes(self, user: str) -> Sequence[RemoteMailbox]:
+        """Name what is elsewhere and has a name in the file."""
+        return self._mailboxes_now().names(self._folded(user), user)
+
+    def _mailboxes_now(self) -> MailboxTable:
+        """Give what is in force; raises `Unavailable` before the start and after the stop."""
+        _ = self._source.image
+        return self._mailboxes
+
+    def _folded(self, user: str) -> str:
+        return user.lower() if self._lowercase else user
 
     def _find(self, name: str, user: str) -> Home | None:
         """Look ``name`` up for ``user``, who may write it in another case."""
@@ -110,6 +165,7 @@ class TableBackend(FileBackend):
         self._patterns = tuple(_rule(entry, globs) for globs, entry in rules["patterns"])
         default = rules.get("default")
         self._default = None if default is None else _rule(default, ())
+        self._mailboxes = MailboxTable(rules.get("mailboxes", ()))
 
 
 def _rule(entry: list[Any], globs: Any) -> Rule:
@@ -127,7 +183,7 @@ class TableFactory(FileFactory):
     """Makes `TableBackend` objects."""
 
     name = "table"
-    help = "Users, domains and patterns in a TOML file."
+    help = "Users, domains, patterns and remote mailboxes in a TOML file."
     options = (
         FILE,
         Option(

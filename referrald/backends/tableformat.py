@@ -12,12 +12,13 @@ from referrald.backends import homes
 from referrald.backends.draft import Draft, checked_name
 from referrald.backends.homespec import HERE, Faults, HomeReader, Spec
 from referrald.backends.image import DOMAIN, USER
+from referrald.backends.mailboxsection import MailboxSection
 from referrald.backends.places import Places
 from referrald.backends.servers import Wrong, did_you_mean, host_name, make_server, show
 from referrald.backends.usersfile import UsersFile
 from referrald.model import Security, Server
 
-SECTIONS = ("servers", "users", "users_file", "domains", "patterns", "default")
+SECTIONS = ("servers", "users", "users_file", "domains", "patterns", "default", "mailboxes")
 SERVER_KEYS = ("host", "port", "security")
 
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
@@ -26,7 +27,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def compile_table(options: Mapping[str, Any], draft: Draft) -> None:
-    """Turn the file into records: users and domains; patterns and the default become notes."""
+    """Turn the file into records: users and domains; all else becomes notes."""
     path = options["file"]
     text = _read(draft, path)
     document = None if text is None else _parse(draft, path, text)
@@ -93,6 +94,7 @@ class TableReader:
             self._entry(DOMAIN, "domains", name, value)
         self.notes["rules"]["patterns"] = list(self._patterns(document.get("patterns", [])))
         self._default(document.get("default"))
+        self._mailboxes(document.get("mailboxes"))
 
     def _wrong(self, table: str, key: str, error: Wrong) -> None:
         """Note a problem with a key of a table."""
@@ -221,6 +223,16 @@ class TableReader:
             return None
         self._draft.writer.home(spec.home)
         return [homes.encode(spec.home).decode(), spec.user, spec.is_template]
+
+    def _mailboxes(self, entries: object) -> None:
+        if entries is None:
+            return
+        section = MailboxSection(self._homes, self._folded, self._wrong)
+        self.notes["rules"]["mailboxes"] = section.read(entries)
+        self._draft.writer.servers.update(section.servers)
+
+    def _folded(self, user: str) -> str:
+        return user.lower() if self._lowercase else user
 
     def _users_file(self, name: object) -> None:
         if name is None:
