@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 BATCH: Final = 500
 """Lines that are written at a time."""
+
+_BARE = re.compile(r"(?!(?i:nil)\Z)[A-Za-z0-9_./-]++").fullmatch
+_SPACED = re.compile(r"[A-Za-z0-9_./-]++(?: [A-Za-z0-9_./ -]*+)").fullmatch
 
 
 async def list_(session: ReferralServer, query: ListQuery) -> Answer:
@@ -118,15 +122,15 @@ class _Lines:
     """Renders the lines of one answer; what comes before and after names repeats, and is kept."""
 
     def __init__(self, kind: bytes, delimiter: str) -> None:
-        self._kind = kind
-        self._delimiter = quoted(delimiter) if delimiter else nstring(None)
-        self._heads: dict[tuple[str, ...], bytes] = {}
-        self._tails: dict[tuple[str, ...], bytes] = {(): b"\r\n"}
+        self._kind = kind.decode("ascii")
+        self._delimiter = (quoted(delimiter) if delimiter else nstring(None)).decode("ascii")
+        self._heads: dict[tuple[str, ...], str] = {}
+        self._tails: dict[tuple[str, ...], str] = {(): "\r\n"}
 
     def render(self, batch: Iterable[Row]) -> bytes:
         """Give the lines, each with its end."""
         heads, tails = self._heads, self._tails
-        parts: list[bytes] = []
+        parts: list[str] = []
         for name, attributes, child_info, _, _ in batch:
             head = heads.get(attributes)
             if head is None:
@@ -134,14 +138,18 @@ class _Lines:
             tail = tails.get(child_info)
             if tail is None:
                 tail = tails[child_info] = _tail(child_info)
-            parts += (head, mailbox(name), tail)
-        return b"".join(parts)
+            # Most names can be shown as they are; that spares the writer's longer way.
+            if _BARE(name):
+                shown = name
+            else:
+                shown = f'"{name}"' if _SPACED(name) else mailbox(name).decode("ascii")
+            parts += (head, shown, tail)
+        return "".join(parts).encode("ascii")
 
-    def _head(self, attributes: Iterable[str]) -> bytes:
-        told = " ".join(attributes).encode("ascii")
-        return b"* %b (%b) %b " % (self._kind, told, self._delimiter)
+    def _head(self, attributes: Iterable[str]) -> str:
+        return f"* {self._kind} ({' '.join(attributes)}) {self._delimiter} "
 
 
-def _tail(child_info: Iterable[str]) -> bytes:
+def _tail(child_info: Iterable[str]) -> str:
     told = " ".join(f'"{option}"' for option in child_info)
-    return f' ("CHILDINFO" ({told}))\r\n'.encode("ascii")
+    return f' ("CHILDINFO" ({told}))\r\n'

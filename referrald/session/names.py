@@ -6,7 +6,7 @@ RFC 3501 sections 6.3.8 and 6.3.9, RFC 2193 section 5, RFC 3348, RFC 5258, RFC 6
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -198,7 +198,6 @@ class _Answer:
             )
             if chosen
         )  # fmt: skip
-        self._memo: dict[Any, tuple[str, ...]] = {}
 
     def rows(self) -> list[Row]:
         """Give all lines."""
@@ -209,7 +208,7 @@ class _Answer:
         if query.recursive_match:
             found = self._recursive(meeting, matched, matches)
         else:
-            found = [self._row(name) for name in matched]
+            found = self._rows(matched)
             if self.lsub or not self.child_info:
                 found += self._levels(meeting, matched)
         found.sort()
@@ -260,40 +259,50 @@ class _Answer:
         # A level is told of for the sake of what is below it only where that is not told of itself.
         hidden = levels_above((name for name in meeting if name not in met), delimiter)
         info = self.child_info
-        return [self._row(name, info if name in above else ()) for name in matched] + [
+        return [
+            row._replace(child_info=info) if row.name in above else row
+            for row in self._rows(matched)
+        ] + [
             Row(name, self._attributes(name), info, remote=self.view.is_remote(name))
             for name in hidden
             if name not in met and matches(name)
         ]
 
-    def _row(self, name: str, child_info: tuple[str, ...] = ()) -> Row:
+    def _rows(self, matched: Sequence[str]) -> list[Row]:
+        """Give what meets the selection; most names differ in little but themselves."""
         view = self.view
-        attributes = self._attributes(name)
-        remote = name in view.remote or (name not in view.known and view.is_remote(name))
-        status = (
-            bool(self.query.status)
-            and not remote
-            and NO_SELECT not in attributes
-            and NON_EXISTENT not in attributes
-        )
-        return Row(name, attributes, child_info, status, remote)
+        memo: dict[Any, tuple[tuple[str, ...], tuple[str, ...], bool, bool]] = {}
+        known, remote, wants_status = view.known, view.remote, bool(self.query.status)
+        above: Container[str] = view.above if self.children else ()
+        subscribed: Container[str] = view.subscribed if self.marks_subscribed else ()
+        found: list[Row] = []
+        for name in matched:
+            given = known.get(name)
+            if given is None:
+                found.append(Row(name, self._attributes(name), remote=view.is_remote(name)))
+                continue
+            key = given, name in above, name in subscribed, name in remote
+            shared = memo.get(key)
+            if shared is None:
+                attributes = self._attributes(name)
+                status = wants_status and not key[3] and NO_SELECT not in attributes
+                shared = memo[key] = attributes, (), status, key[3]
+            found.append(Row(name, *shared))
+        return found
 
     def _attributes(self, name: str, level: bool = False) -> tuple[str, ...]:
         """Give the attributes of a name; ``level``: it is told of for what is below it."""
         view = self.view
         given = view.known.get(name)
-        key = (
-            given,
-            given is None and view.is_remote(name),
-            name in view.remote,
-            name in view.above if self.children or level else None,
-            name in view.subscribed if self.marks_subscribed else False,
-            level,
+        return tuple(
+            self._make(
+                given,
+                given is None and view.is_remote(name),
+                name in view.remote,
+                name in view.above if self.children or level else None,
+                name in view.subscribed if self.marks_subscribed else False,
+            )
         )
-        found = self._memo.get(key)
-        if found is None:
-            found = self._memo[key] = tuple(self._make(*key))
-        return found
 
     def _make(
         self,
@@ -302,7 +311,6 @@ class _Answer:
         remote: bool,
         children: bool | None,
         subscribed: bool,
-        level: bool,
     ) -> list[str]:
         told = list(given or ())
         if given is None and not subtree and not self.lsub:

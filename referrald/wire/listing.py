@@ -162,13 +162,12 @@ def _any_of(query: ListQuery, patterns: Iterable[str], delimiter: str) -> Callab
     wholes = [_folded(query.reference + pattern, delimiter) for pattern in patterns]
     if not query.extended and len(wholes[0]) > MAX_PATTERN:
         raise WireError("Pattern too long.")
+    wholes = [whole for whole in wholes if len(whole) <= MAX_PATTERN]
     exact = frozenset(whole for whole in wholes if not _WILD.search(whole))
     quick: list[Callable[[str], bool]] = []
     union = _Union(delimiter)
     for whole in dict.fromkeys(_simple(whole) for whole in wholes if whole not in exact):
         test = _glob(whole, delimiter) if len(quick) < QUICK else None
-        if len(whole) > MAX_PATTERN:
-            continue
         if test is None:
             union.add(whole)
         else:
