@@ -1,1 +1,469 @@
-"""IAccount over mailboxes that are here and routing."""
+"""All mailboxes of a user: those of the store that is here, and referrals for all others.
+
+`ReferralAccount` is what a session of ours works on. `TwistedAccount` is the same for a stock
+``IMAP4Server``, which knows no referrals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.mail.imap4 import (
+    IAccount,
+    IMailboxInfo,
+    INamespacePresenter,
+    MailboxCollision,
+    MailboxException,
+    NoSuchMailbox,
+    wildcardToRegexp,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+from referrald import errors
+from referrald.errors import (
+    MailboxExists,
+    MailboxInUse,
+    MailboxReferral,
+    NotPossible,
+    ReferraldError,
+    Unavailable,
+    UrlError,
+)
+from referrald.imapurl import mailbox_referral
+from referrald.interfaces import IReferralAccount
+from referrald.mailbox import TwistedMailbox, plain, plain_error
+from referrald.mailmodel import (
+    MailboxDecision,
+    MailboxEntry,
+    MailboxStatus,
+    Namespaces,
+    ReferMailbox,
+    RemoteMailbox,
+)
+from referrald.model import Refuse, Serve, Server
+
+T = TypeVar("T")
+HERE: Final = Serve()
+INBOX: Final = "INBOX"
+NOT_YET: Final = "Not known yet, please try again."
+NOT_DONE: Final = "It took too long, please look whether it was done."
+SPLIT: Final = "Some of the mailboxes below are on another server."
+_log = Logger()
+
+
+class Routing(Protocol):
+    """Routing, as far as an account needs it; see `referrald.routing.mailboxes.MailboxRouting`."""
+
+    async def locate(self, user: str, name: str) -> MailboxDecision:
+        """Decide about a name."""
+        ...
+
+    async def remote(self, user: str) -> Sequence[RemoteMailbox]:
+        """Name all that backends list."""
+        ...
+
+    async def here(self, user: str, names: Iterable[str]) -> list[str]:
+        """Give those of the names that are here."""
+        ...
+
+    def watch(self, user: str, changed: Callable[[], None]) -> Callable[[], None]:
+        """Tell when answers may be others."""
+        ...
+
+
+class MailboxRefused(ReferraldError):
+    """Routing refused a mailbox, for a reason that has no error of its own."""
+
+    code: str | None  # type: ignore[misc]  # as the decision says it
+
+    def __init__(self, code: str | None, reason: str, public: str) -> None:
+        super().__init__(reason, public=public)
+        self.code = code
+
+
+def refusal(decision: Refuse) -> ReferraldError:
+    """Give the error that stands for a decision to refuse; its private reason is the cause."""
+    if decision.code == MailboxInUse.code:
+        return MailboxInUse(decision.cause, public=decision.text)
+    if decision.code == Unavailable.code:
+        return Unavailable(decision.cause, public=decision.text)
+    return MailboxRefused(decision.code, decision.cause, decision.text)
+
+
+@implementer(IReferralAccount)
+class ReferralAccount:
+    """One user's mailboxes.
+
+    local: the `IMailAccount` of the store that is here. routing: says which names are here; None
+    when all are. own: this server, as it is called in the URLs of a RENAME to or from it.
+    """
+
+    def __init__(self, user: str, local: Any, routing: Routing | None, own: Server) -> None:
+        self.user = user
+        self.local = local
+        self._routing = routing
+        self._own = own
+
+    def __conform__(self, interface: Any) -> Any:
+        """Be an IAccount for those that want one."""
+        return TwistedAccount(self) if interface in (IAccount, INamespacePresenter) else None
+
+    @property
+    def delimiter(self) -> str:
+        """The character between the levels of names."""
+        delimiter: str = self.local.delimiter
+        return delimiter
+
+    def namespaces(self) -> Namespaces:
+        """Give the prefixes of the namespaces."""
+        given: Namespaces = self.local.namespaces()
+        return given
+
+    async def locate(self, name: str) -> MailboxDecision:
+        """Decide about a name."""
+        return HERE if self._routing is None else await self._routing.locate(self.user, name)
+
+    async def require(self, *names: str) -> None:
+        """Raise unless all these names are here."""
+        for name in names:
+            decision = await self.locate(name)
+            if isinstance(decision, ReferMailbox):
+                raise MailboxReferral(decision.urls, personal=decision.personal)
+            if isinstance(decision, Refuse):
+                raise refusal(decision)
+
+    # -- lists -------------------------------------------------------------------------------
+
+    async def entries(self) -> Sequence[MailboxEntry]:
+        """Name every mailbox that is here; leftovers of those that have moved are not."""
+        entries: Sequence[MailboxEntry] = await self.local.entries()
+        here = set(await self._here(entry.name for entry in entries))
+        return [entry for entry in entries if entry.name in here]
+
+    async def _here(self, names: Iterable[str]) -> list[str]:
+        if self._routing is None:
+            return [*names]
+        return await self._routing.here(self.user, [*names])
+
+    async def remote(self) -> Sequence[RemoteMailbox]:
+        """Name every mailbox elsewhere."""
+        if self._routing is None:
+            return ()
+        listed = await self._routing.remote(self.user)
+        return [entry for entry in listed if not entry.location.here]
+
+    async def subscriptions(self) -> frozenset[str]:
+        """Name all that is subscribed here."""
+        return frozenset(await self.local.subscriptions())
+
+    # -- one mailbox -------------------------------------------------------------------------
+
+    async def open(self, name: str, writable: bool, *, eager: bool = False) -> TwistedMailbox:
+        """Give an IMailbox; ``eager`` is for a stock server, see `TwistedMailbox`."""
+        await self.require(name)
+        folder = await self.local.open(name, writable)
+        return await TwistedMailbox.open(folder, self.local, eager=eager)
+
+    async def status(self, name: str) -> MailboxStatus:
+        """Count without opening."""
+        await self.require(name)
+        counts: MailboxStatus = await self.local.status(name)
+        return counts
+
+    async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
+        """Make a mailbox."""
+        await self.require(name)
+        await self.local.create(name, special_use)
+
+    async def delete(self, name: str) -> None:
+        """Remove a mailbox; what is below it stays, wherever that is."""
+        await self.require(name)
+        await self.local.delete(name)
+
+    async def subscribe(self, name: str) -> None:
+        """Add a name to the subscriptions."""
+        await self.require(name)
+        await self.local.subscribe(name)
+
+    async def unsubscribe(self, name: str) -> None:
+        """Take a name from the subscriptions."""
+        await self.require(name)
+        await self.local.unsubscribe(name)
+
+    async def forget(self, name: str) -> None:
+        """Take a name from the subscriptions that are kept here."""
+        await self.local.unsubscribe(name)
+
+    def watch(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` whenever `locate` may give other answers."""
+        if self._routing is None:
+            return lambda: None
+        return self._routing.watch(self.user, changed)
+
+    # -- RENAME ------------------------------------------------------------------------------
+
+    async def rename(self, old: str, new: str) -> None:
+        """Give a mailbox a new name; a referral has pairs of URLs (RFC 2193 section 4.3)."""
+        await self.require_rename(old, new)
+        await self.local.rename(old, new)
+
+    async def require_rename(self, old: str, new: str) -> None:
+        """Raise unless old and new name are here, and all that a RENAME takes along."""
+        decisions = [await self.locate(name) for name in (old, new)]
+        for decision in decisions:
+            if isinstance(decision, Refuse):
+                raise refusal(decision)
+        elsewhere = [each for each in decisions if isinstance(each, ReferMailbox)]
+        if elsewhere:
+            pair = self._pair((old, decisions[0]), (new, decisions[1]))
+            raise MailboxReferral(pair, personal=all(each.personal for each in elsewhere))
+        # What is below INBOX stays where it is (RFC 3501 section 6.3.5).
+        if self._routing is not None and old != INBOX:
+            await self._require_below(old, new)
+
+    async def _require_below(self, old: str, new: str) -> None:
+        prefix = old + self.delimiter
+        below = [e.name for e in await self.local.entries() if e.name.startswith(prefix)]
+        moved = [new.rstrip(self.delimiter) + name[len(old) :] for name in below]
+        names = below + moved
+        if any(entry.name.startswith(prefix) for entry in await self.remote()):
+            raise NotPossible(f"rename of {old}: below it are remote mailboxes", public=SPLIT)
+        if len(await self._here(names)) < len(names):
+            raise NotPossible(
+                f"rename of {old}: not all below it is or would be here", public=SPLIT
+            )
+
+    def _pair(
+        self, old: tuple[str, MailboxDecision], new: tuple[str, MailboxDecision]
+    ) -> tuple[str, str]:
+        """Give the two URLs, on one server where one has both mailboxes."""
+        olds, news = self._places(*old), self._places(*new)
+        for place, url in olds.items():
+            if place in news:
+                return url, news[place]
+        return next(iter(olds.values())), next(iter(news.values()))
+
+    def _places(self, name: str, decision: MailboxDecision) -> dict[Any, str]:
+        """Give the URLs of a mailbox by server, in order of preference."""
+        if not isinstance(decision, ReferMailbox):
+            return {None: self._own_url(name)}
+        if len(decision.replicas) != len(decision.urls):
+            return dict(zip(decision.urls, decision.urls, strict=True))
+        found: dict[Any, str] = {}
+        for replica, url in zip(decision.replicas, decision.urls, strict=True):
+            found.setdefault((replica.server.host.lower(), replica.server.port), url)
+        return found
+
+    def _own_url(self, name: str) -> str:
+        try:
+            return mailbox_referral(self._own.host, self._own.port, self.user, name)
+        except UrlError as error:
+            raise NotPossible(
+                f"no URL for a mailbox of this server: {error.reason}",
+                public="One of these mailboxes is on another server.",
+            ) from None
+
+
+# -- for a stock IMAP4Server -----------------------------------------------------------------
+
+
+@implementer(IMailboxInfo)
+class ListedMailbox:
+    """A line of LIST: a stock server takes the flags for the attributes of the name."""
+
+    def __init__(self, entry: MailboxEntry, delimiter: str) -> None:
+        self._entry = entry
+        self._delimiter = delimiter
+
+    def getFlags(self) -> tuple[str, ...]:
+        """Give the attributes."""
+        return self._entry.attributes
+
+    def getHierarchicalDelimiter(self) -> str:
+        """Give the character between levels of names."""
+        return self._delimiter
+
+
+@implementer(IAccount, INamespacePresenter)
+class TwistedAccount:
+    """An account for a stock ``IMAP4Server``.
+
+    That has no way to send a referral: a remote mailbox is not listed, and every command on it is
+    answered with ``NO`` or ``BAD``, never with anything of the URL. And it takes CREATE, DELETE,
+    RENAME, SUBSCRIBE and UNSUBSCRIBE to be done when the method returns: what needs longer to
+    find out raises, and the client may try again.
+    """
+
+    def __init__(self, account: ReferralAccount) -> None:
+        self.account = account
+        self._subscribed: frozenset[str] | None = None
+        self._open: list[TwistedMailbox] = []
+
+    # -- what may take its time --------------------------------------------------------------
+
+    def select(self, name: str, rw: Any = None) -> Deferred[TwistedMailbox | None]:
+        """Give a mailbox; None when there is none, or none here.
+
+        Without ``rw``, as APPEND and COPY ask, it fails instead: a stock server stumbles over the
+        None there.
+        """
+        return Deferred.fromCoroutine(self._select(self._name(name), rw))
+
+    async def _select(self, name: str, rw: Any) -> TwistedMailbox | None:
+        self._tidy()
+        try:
+            box = await self.account.open(name, True if rw is None else bool(rw), eager=True)
+        except Exception as error:  # noqa: BLE001 - the client learns of it in any case
+            if rw is not None and isinstance(error, ReferraldError) and not error.temporary:
+                return None
+            raise _twisted(error, name) from None
+        self._open.append(box)
+        return box
+
+    def _tidy(self) -> None:
+        """Close what nobody listens to: STATUS, APPEND and COPY leave it open."""
+        for box in self._open:
+            if not box.in_use:
+                box.close().addErrback(_not_closed)
+        self._open = [box for box in self._open if box.in_use]
+
+    def close(self) -> None:
+        """Close every mailbox, when the connection ends."""
+        for box in self._open:
+            box.close().addErrback(_not_closed)
+        self._open.clear()
+
+    def listMailboxes(self, ref: str, wildcard: str) -> Deferred[list[tuple[str, ListedMailbox]]]:
+        """Give the names here that match; what is subscribed is known from then on."""
+        return Deferred.fromCoroutine(self._list(self._name(ref + wildcard)))
+
+    async def _list(self, pattern: str) -> list[tuple[str, ListedMailbox]]:
+        delimiter = self.account.delimiter
+        matches = wildcardToRegexp(pattern, delimiter).fullmatch
+        try:
+            self._subscribed = await self.account.subscriptions()
+            entries = await self.account.entries()
+        except Exception as error:  # noqa: BLE001 - the client learns of it in any case
+            raise _twisted(error, pattern) from None
+        return [(e.name, ListedMailbox(e, delimiter)) for e in entries if matches(e.name)]
+
+    # -- what may not ------------------------------------------------------------------------
+
+    def isSubscribed(self, name: str) -> bool:
+        """Say whether a name is subscribed."""
+        if self._subscribed is None:
+            self._subscribed = _at_once(self.account.subscriptions(), name, NOT_YET)
+        return self._name(name) in self._subscribed
+
+    def addMailbox(self, name: str, mbox: Any = None) -> Any:
+        """Refuse: the mailboxes of a store are its own."""
+        raise MailboxException("Not possible here.")
+
+    def create(self, pathspec: str) -> bool:
+        """Make a mailbox."""
+        name = self._name(pathspec)
+        return self._carry_out(name, self._required(name), lambda: self._local.create(name))
+
+    def delete(self, name: str) -> bool:
+        """Remove a mailbox."""
+        name = self._name(name)
+        return self._carry_out(name, self._required(name), lambda: self._local.delete(name))
+
+    def rename(self, oldname: str, newname: str) -> bool:
+        """Give a mailbox and all below it a new name."""
+        old, new = self._name(oldname), self._name(newname)
+        lookup = self.account.require_rename(old, new)
+        return self._carry_out(old, lookup, lambda: self._local.rename(old, new), other=new)
+
+    def subscribe(self, name: str) -> bool:
+        """Add a name to the subscriptions."""
+        name = self._name(name)
+        return self._carry_out(name, self._required(name), lambda: self._local.subscribe(name))
+
+    def unsubscribe(self, name: str) -> bool:
+        """Take a name from the subscriptions, wherever the mailbox is: this list is kept here."""
+        name = self._name(name)
+        return self._carry_out(name, _nothing(), lambda: self._local.unsubscribe(name))
+
+    @property
+    def _local(self) -> Any:
+        return self.account.local
+
+    def _required(self, name: str) -> Any:
+        return self.account.require(name)
+
+    def _carry_out(
+        self, name: str, lookup: Any, work: Callable[[], Awaitable[Any]], other: str = ""
+    ) -> bool:
+        # Only the lookup may go on when the client has been told that nothing was done.
+        _at_once(lookup, name, NOT_YET)
+        self._subscribed = None
+        _at_once(work(), other or name, NOT_DONE)
+        return True
+
+    def _name(self, name: Any) -> str:
+        """Write INBOX so, on the first level too."""
+        text = name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name)
+        first, rest, below = text.partition(self.account.delimiter)
+        return INBOX + rest + below if first.upper() == INBOX else text
+
+    # -- namespaces --------------------------------------------------------------------------
+
+    def getPersonalNamespaces(self) -> list[list[bytes]] | None:
+        """Tell where the user's own mailboxes are."""
+        return self._namespaces(self.account.namespaces().personal)
+
+    def getSharedNamespaces(self) -> list[list[bytes]] | None:
+        """Tell where mailboxes are that are there for all."""
+        return self._namespaces(self.account.namespaces().shared)
+
+    def getUserNamespaces(self) -> list[list[bytes]] | None:
+        """Tell where other users' mailboxes are."""
+        return self._namespaces(self.account.namespaces().others)
+
+    def _namespaces(self, prefixes: Sequence[str]) -> list[list[bytes]] | None:
+        delimiter = self.account.delimiter.encode("ascii")
+        return [[prefix.encode("imap4-utf-7"), delimiter] for prefix in prefixes] or None
+
+
+async def _nothing() -> None:
+    """Look nothing up."""
+
+
+def _at_once(work: Any, name: str, late: str) -> Any:
+    """Give the result of a coroutine, or raise what it raised or that it is not there yet."""
+    results: list[Any] = []
+    Deferred.fromCoroutine(work).addBoth(results.append)
+    if not results:
+        raise MailboxException(late)
+    if isinstance(results[0], Failure):
+        error: Any = results[0].value
+        raise _twisted(error, name) from None
+    return results[0]
+
+
+class _Collision(MailboxCollision):
+    def __str__(self) -> str:
+        return plain(MailboxExists.public)
+
+
+class _NoSuchMailbox(NoSuchMailbox):
+    def __str__(self) -> str:
+        return plain(errors.NoSuchMailbox.public)
+
+
+def _twisted(error: BaseException, name: str) -> MailboxException:
+    """Give an error as Twisted knows it. Its text is sent as it is, so no name stands in it."""
+    if isinstance(error, MailboxExists):
+        return _Collision(name)
+    if isinstance(error, errors.NoSuchMailbox):
+        return _NoSuchMailbox(name)
+    return plain_error(error)
+
+
+def _not_closed(failure: Failure) -> None:
+    _log.failure("a mailbox could not be closed", failure)

@@ -11,16 +11,12 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.mail.imap4 import IAccount
 from zope.interface import implementer
 
+from referrald.account import ReferralAccount, Routing, TwistedAccount
 from referrald.errors import LoginReferral, ReferraldError
-from referrald.model import Decision, Login, Refer, Refuse
+from referrald.interfaces import IReferralAccount
+from referrald.model import Decision, Login, Refer, Refuse, Server
 
-
-class AccountSource(Protocol):
-    """A store, as far as a realm needs it."""
-
-    def account(self, user: str) -> Any:
-        """Give the IAccount of ``user``."""
-        ...
+Avatar = tuple[Any, Any, Callable[[], None]]
 
 
 class Router(Protocol):
@@ -38,20 +34,35 @@ class LoginRefused(ReferraldError, UnauthorizedLogin):
 
 
 @implementer(IRealm)
-class LocalRealm:
-    """Give accounts of the store that is here."""
+class MailRealm:
+    """Give accounts of a store, with referrals for mailboxes that are elsewhere (RFC 2193).
 
-    def __init__(self, source: AccountSource) -> None:
-        self.source = source
+    store: an `IMailStore`. routing: where mailboxes are; None when all are here. own: this server,
+    as clients know it. Whoever asks for `IReferralAccount` gets that, anyone else an ``IAccount``
+    that a stock ``IMAP4Server`` can work with.
+    """
 
-    def requestAvatar(
-        self, avatarId: Any, mind: Any, *interfaces: Any
-    ) -> tuple[Any, Any, Callable[[], None]]:
-        """Give the account of the user named by ``avatarId``."""
-        if IAccount not in interfaces:
-            raise NotImplementedError("only IAccount is known here")
-        user = avatarId.decode("utf-8") if isinstance(avatarId, bytes) else avatarId
-        return IAccount, self.source.account(user), lambda: None
+    def __init__(
+        self, store: Any, routing: Routing | None = None, own: Server | None = None
+    ) -> None:
+        self.store = store
+        self.routing = routing
+        self.own = own or Server(host="localhost")
+
+    def requestAvatar(self, avatarId: Any, mind: Any, *interfaces: Any) -> Deferred[Avatar]:
+        """Give the account of the user named by ``avatarId``; fails as the store does."""
+        return Deferred.fromCoroutine(self._avatar(avatarId, interfaces))
+
+    async def _avatar(self, avatar_id: Any, interfaces: tuple[Any, ...]) -> Avatar:
+        if IReferralAccount not in interfaces and IAccount not in interfaces:
+            raise NotImplementedError("only IReferralAccount and IAccount are known here")
+        user = _user(avatar_id)
+        local = await self.store.account(user)
+        account = ReferralAccount(user, local, self.routing, self.own)
+        if IReferralAccount in interfaces:
+            return IReferralAccount, account, lambda: None
+        stock = TwistedAccount(account)
+        return IAccount, stock, stock.close
 
 
 @implementer(IRealm)
@@ -72,10 +83,14 @@ class ReferralRealm:
         return Deferred.fromCoroutine(self._avatar(avatarId, mind, interfaces))
 
     async def _avatar(self, avatar_id: Any, mind: Any, interfaces: tuple[Any, ...]) -> Any:
-        user = avatar_id.decode("utf-8") if isinstance(avatar_id, bytes) else avatar_id
+        user = _user(avatar_id)
         decision = await self.router.route(Login(user=user))
         if isinstance(decision, Refer) and not decision.authenticated:
             raise LoginReferral((decision.url,))
         if isinstance(decision, Refuse):
             raise LoginRefused(decision.cause, public=decision.text)
         return await maybeDeferred(self.local.requestAvatar, avatar_id, mind, *interfaces)
+
+
+def _user(avatar_id: Any) -> str:
+    return avatar_id.decode("utf-8") if isinstance(avatar_id, bytes) else str(avatar_id)
