@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from referrald.mailmodel import MailboxLocation, RemoteMailbox, Replica
-from referrald.routing.asking import Nonsense, answer, is_text, is_time, server_faults
+from referrald.routing.asking import Nonsense, answer, describe, is_text, is_time, server_faults
 from referrald.routing.cache import MailboxKey
 
 _NEVER_IN_A_NAME = re.compile("[\0\r\n\ud800-\udfff]")
@@ -30,9 +30,7 @@ async def ask_mailbox(name: str, backend: Any, question: MailboxKey) -> MailboxL
 
 async def ask_list(name: str, backend: Any, user: str) -> tuple[RemoteMailbox, ...]:
     """Give a backend's list of mailboxes; raises as `ask_mailbox` does."""
-    listed = await answer("remote_mailboxes", partial(backend.remote_mailboxes, user))
-    if not isinstance(listed, Sequence) or isinstance(listed, str | bytes):
-        raise Nonsense(f"a list of type {type(listed).__name__}")
+    listed = _entries(await answer("remote_mailboxes", partial(backend.remote_mailboxes, user)))
     # Many mailboxes often share one location; each is looked at once.
     known: dict[int, MailboxLocation] = {}
     checked = []
@@ -52,6 +50,15 @@ async def ask_list(name: str, backend: Any, user: str) -> tuple[RemoteMailbox, .
             )
         )
     return tuple(checked)
+
+
+def _entries(listed: Any) -> list[Any]:
+    if not isinstance(listed, Sequence) or isinstance(listed, str | bytes):
+        raise Nonsense(f"a list of type {type(listed).__name__}")
+    try:
+        return [*listed]
+    except Exception as error:
+        raise Nonsense(f"a list that cannot be read: {describe(error)}") from error
 
 
 def wrong_with_location(location: Any) -> str:

@@ -1,13 +1,15 @@
-"""The URL of a login referral (RFC 2221)."""
+"""The URLs of login referrals (RFC 2221) and mailbox referrals (RFC 2193)."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import UrlError
-from referrald.imapurl import login_referral
+from referrald.imapurl import ImapUrl, login_referral, mailbox_referral, parse
 from tests.proves import proves
 
 
@@ -47,3 +49,82 @@ class LoginReferralTests(SynchronousTestCase):
         for arguments in wrong:
             with self.subTest(repr(arguments)):
                 self.assertRaises(UrlError, login_referral, *arguments)
+
+
+class MailboxReferralTests(SynchronousTestCase):
+    @proves("M13", "U4", "U5")
+    def test_a_name_is_percent_encoded_utf_8(self) -> None:
+        names = {
+            "INBOX": "INBOX",
+            "Shared/Team": "Shared/Team",
+            "Entwürfe": "Entw%C3%BCrfe",
+            "台北": "%E5%8F%B0%E5%8C%97",
+            "\U0001f4ec": "%F0%9F%93%AC",
+            "a b": "a%20b",
+            "a]b": "a%5Db",
+            'a"b': "a%22b",
+            "a#b?c;d": "a%23b%3Fc%3Bd",
+            "50%": "50%25",
+            "%41": "%2541",
+            "R&D": "R&D",
+            "&AOk-": "&AOk-",
+            "a\\b": "a%5Cb",
+            "a\x7f\tb": "a%7F%09b",
+            ";UIDVALIDITY=1": "%3BUIDVALIDITY=1",
+            "/etc": "%2Fetc",
+            "//h": "%2F/h",
+            ".": "%2E",
+            "./a": "%2E/a",
+            "../a": "%2E%2E/a",
+            "a/../b": "a/%2E%2E/b",
+            "a/..": "a/%2E%2E",
+            "a...b/.c": "a...b/.c",
+        }
+        for name, encoded in names.items():
+            with self.subTest(name):
+                url = mailbox_referral("h", 143, "u", name)
+                self.assertEqual(url, f"imap://u;AUTH=*@h/{encoded}")
+
+    @proves("M13")
+    def test_user_mechanism_and_port_are_as_in_a_login_referral(self) -> None:
+        self.assertEqual(
+            mailbox_referral("H.Example", 993, "a@b.example", "INBOX", "gssapi"),
+            "imap://a%40b.example;AUTH=GSSAPI@h.example:993/INBOX",
+        )
+
+    @proves("M13", "U4", "U5")
+    def test_what_no_mailbox_referral_can_carry(self) -> None:
+        wrong: list[tuple[Any, ...]] = [
+            ("::1", 143, "u", "INBOX"),
+            ("[::1]", 143, "u", "INBOX"),
+            ("", 143, "u", "INBOX"),
+            ("h/x", 143, "u", "INBOX"),
+            ("h", 65536, "u", "INBOX"),
+            ("h", 143, "", "INBOX"),
+            ("h", 143, "u\n", "INBOX"),
+            ("h", 143, "u", ""),
+            ("h", 143, "u", "a\0"),
+            ("h", 143, "u", "a\r"),
+            ("h", 143, "u", "a\nb"),
+            ("h", 143, "u", "\ud800"),
+            ("h", 143, "u", "INBOX", "a b"),
+            ("h", 143, "u", "INBOX", ""),
+        ]
+        for arguments in wrong:
+            with self.subTest(repr(arguments)):
+                self.assertRaises(UrlError, mailbox_referral, *arguments)
+
+    @proves("M13", "U4", "U7")
+    @given(st.text(min_size=1), st.text(min_size=1))
+    def test_what_is_made_stands_in_a_response_code_and_means_what_was_meant(
+        self, user: str, name: str
+    ) -> None:
+        try:
+            meant = ImapUrl(host="h.example", user=user, auth="*", mailbox=name)
+        except UrlError:
+            self.assertRaises(UrlError, mailbox_referral, "h.example", 143, user, name)
+            return
+        url = mailbox_referral("h.example", 143, user, name)
+        self.assertRegex(url, r"\A[!#-\\^-~]+\Z")
+        self.assertEqual(url, str(meant))
+        self.assertEqual(parse(url), meant)

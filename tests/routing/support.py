@@ -9,9 +9,16 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from referrald.interfaces import ILifecycle, IReferralBackend, IWatchableBackend
+from referrald.interfaces import (
+    ILifecycle,
+    IMailboxReferralBackend,
+    IReferralBackend,
+    IWatchableBackend,
+)
+from referrald.mailmodel import MailboxLocation, RemoteMailbox, Replica
 from referrald.model import Home, Login, Security, Server
 from referrald.routing.directory import BackendEvent, Directory, DirectorySettings
+from referrald.routing.locations import Locations
 
 
 def home(host: str = "a.example", **parts: Any) -> Home:
@@ -27,6 +34,17 @@ def clear(host: str) -> Server:
 def login(user: str = "alice", **parts: Any) -> Login:
     """Make a login."""
     return Login(user=user, **parts)
+
+
+def at(*hosts: str, name: str = "There", **parts: Any) -> MailboxLocation:
+    """Make a location with a replica on each host."""
+    replicas = tuple(Replica(server=Server(host=host), name=name) for host in hosts)
+    return MailboxLocation(replicas=replicas, **parts)
+
+
+def listed(name: str, *hosts: str, **parts: Any) -> RemoteMailbox:
+    """Make an entry of a list; without hosts it is here."""
+    return RemoteMailbox(name=name, location=at(*hosts, name=name), **parts)
 
 
 @implementer(IReferralBackend)
@@ -57,6 +75,42 @@ class Slow:
         work: Deferred[Any] = Deferred()
         self.asked.append(work)
         return work
+
+
+@implementer(IReferralBackend, IMailboxReferralBackend)
+class Mailboxes(Table):
+    """Knows of mailboxes too: ``places`` by user and name, ``lists`` by user."""
+
+    def __init__(self, **homes: Any) -> None:
+        super().__init__(**homes)
+        self.places: dict[tuple[str, str], Any] = {}
+        self.lists: dict[str, Any] = {}
+        self.questions: list[tuple[str, ...]] = []
+
+    async def mailbox(self, user: str, name: str) -> Any:
+        return self._answer((user, name), self.places.get((user, name)))
+
+    async def remote_mailboxes(self, user: str) -> Any:
+        return self._answer((user,), self.lists.get(user, ()))
+
+    def _answer(self, question: tuple[str, ...], answer: Any) -> Any:
+        self.questions.append(question)
+        if self.fault is not None:
+            raise self.fault
+        return answer
+
+
+@implementer(IReferralBackend, IMailboxReferralBackend)
+class SlowMailboxes(Slow):
+    """Gives Deferreds for mailboxes."""
+
+    def mailbox(self, user: str, name: str) -> Awaitable[Any]:
+        work: Deferred[Any] = Deferred()
+        self.asked.append(work)
+        return work
+
+    def remote_mailboxes(self, user: str) -> Awaitable[Any]:
+        return self.mailbox(user, "")
 
 
 @implementer(IReferralBackend, ILifecycle, IWatchableBackend)
@@ -99,6 +153,26 @@ class Answers(Directory):
             clock=self.clock,
             settings=DirectorySettings(**settings),
             on_event=self.events.append,
+        )
+
+    @property
+    def kinds(self) -> list[str]:
+        """What happened, in short."""
+        return [f"{event.backend} {event.kind}" for event in self.events]
+
+
+class Places(Locations):
+    """Locations with their clock and events at hand."""
+
+    def __init__(self, *backends: Any, delimiter: str = "/", **settings: Any) -> None:
+        self.clock = Clock()
+        self.events: list[BackendEvent] = []
+        super().__init__(
+            [(f"b{number}", backend) for number, backend in enumerate(backends)],
+            clock=self.clock,
+            settings=DirectorySettings(**settings),
+            on_event=self.events.append,
+            delimiter=delimiter,
         )
 
     @property
