@@ -82,7 +82,9 @@ class View:
         self._with_remote = with_remote
         self._listed = {box.name: box for box in names.remote}
         there = {box.name for box in names.remote if not box.location.here}
-        merged = {entry.name: entry.attributes for entry in names.local if entry.name not in there}
+        merged = {
+            entry.name: entry.attributes for entry in names.local if not self._elsewhere(entry.name)
+        }
         if with_remote:
             merged |= {box.name: box.attributes for box in names.remote if box.name in there}
         self.known = _tidy(merged)

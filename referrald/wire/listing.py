@@ -27,6 +27,7 @@ QUICK: Final = 8
 """How many patterns of a command are tried one after another; all others are tried at once."""
 
 _WILD = re.compile("[*%]")
+_START = re.compile("[A-Za-z]{1,5}(?=[*%])")
 _RUN = re.compile("[*%]{2,}")
 _OPEN = ord("(")
 
@@ -163,6 +164,26 @@ def _any_of(query: ListQuery, patterns: Iterable[str], delimiter: str) -> Callab
     if not query.extended and len(wholes[0]) > MAX_PATTERN:
         raise WireError("Pattern too long.")
     wholes = [whole for whole in wholes if len(whole) <= MAX_PATTERN]
+    matches = _compile(wholes, delimiter)
+    inboxes = [spelled for whole in wholes if (spelled := _as_inbox(whole)) != whole]
+    if not inboxes:
+        return matches
+    inbox, below = _compile(inboxes, delimiter), f"INBOX{delimiter}"
+    return lambda name: (
+        matches(name)
+        or ((name == "INBOX" or (below != "INBOX" and name.startswith(below))) and inbox(name))
+    )
+
+
+def _as_inbox(whole: str) -> str:
+    """Write a pattern like ``inb*`` as one that INBOX, which is so in any case, can match."""
+    start = _START.match(whole)
+    if start is None or not "INBOX".startswith(start[0].upper()):
+        return whole
+    return start[0].upper() + whole[start.end() :]
+
+
+def _compile(wholes: Sequence[str], delimiter: str) -> Callable[[str], bool]:
     exact = frozenset(whole for whole in wholes if not _WILD.search(whole))
     quick: list[Callable[[str], bool]] = []
     union = _Union(delimiter)

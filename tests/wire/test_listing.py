@@ -137,8 +137,11 @@ def by_the_book(query: ListQuery, name: str, *, levels: bool = False) -> bool:
         if (query.extended and not pattern) or (levels and not pattern.endswith("%")):
             continue
         whole = query.reference + pattern
-        if whole.split("/")[0].upper() == "INBOX":
-            whole = "INBOX" + whole[5:]
+        if name.split("/")[0] == "INBOX":
+            # INBOX is so in any case, wherever the pattern starts with (part of) it.
+            start = re.split("[*%/]", whole)[0]
+            if "INBOX".startswith(start.upper()):
+                whole = start.upper() + whole[len(start) :]
         wild = {"*": ".*", "%": "[^/]*"}
         if re.fullmatch("".join(wild.get(char, re.escape(char)) for char in whole), name):
             return True
@@ -146,13 +149,13 @@ def by_the_book(query: ListQuery, name: str, *, levels: bool = False) -> bool:
 
 
 texts = st.text(alphabet="ab/*%", max_size=6)
-names = st.text(alphabet="ab/", max_size=6) | st.sampled_from(["INBOX", "INBOX/a", "inbox"])
+inboxes = st.sampled_from(["inbox", "iNBox/%", "inbo*", "Inbox%", "inb*/a"])
+names = st.text(alphabet="ab/", max_size=6) | st.sampled_from(["INBOX", "INBOX/a", "INBOXa"])
 
 
 class Matching(SynchronousTestCase):
     @proves("base:LIST")
-    @given(texts, st.lists(texts | st.sampled_from(["inbox", "iNBox/%"]), min_size=1, max_size=12),
-           st.lists(names, max_size=8))  # fmt: skip
+    @given(texts, st.lists(texts | inboxes, min_size=1, max_size=12), st.lists(names, max_size=8))
     def test_several_patterns_match_what_any_of_them_does(
         self, reference: str, patterns: list[str], listed: list[str]
     ) -> None:
@@ -169,6 +172,15 @@ class Matching(SynchronousTestCase):
     def test_many_patterns_are_no_other_than_few(self, patterns: list[str], name: str) -> None:
         query = extended(*patterns)
         self.assertEqual(matcher(query, "/")(name), by_the_book(query, name))
+
+    @proves("base:LIST")
+    def test_inbox_is_so_in_any_case_but_other_names_are_not(self) -> None:
+        for pattern in ("inbox", "Inbox", "inbox*", "iNb%", "INBOX%"):
+            self.assertTrue(matcher(ListQuery(patterns=(pattern,)), "/")("INBOX"), pattern)
+        for pattern in ("inbox*", "Inbox/%", "inbox/a", "inb%/a"):
+            self.assertTrue(matcher(ListQuery(patterns=(pattern,)), "/")("INBOX/a"), pattern)
+        for pattern, name in (("inbox*", "INBOXes"), ("inbox/A", "INBOX/a"), ("inby*", "INBOX")):
+            self.assertFalse(matcher(ListQuery(patterns=(pattern,)), "/")(name), pattern)
 
     def test_without_levels_both_wildcards_are_the_same(self) -> None:
         for pattern in ("a%c", "a*c", "%c", "a%%b*c", "*"):

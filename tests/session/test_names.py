@@ -1,0 +1,627 @@
+"""Which names LIST, LSUB, RLIST and RLSUB give: the RFCs' examples, and their rules as a model."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from referrald.mailmodel import MailboxEntry, MailboxLocation, RemoteMailbox, Replica
+from referrald.model import Server
+from referrald.session.names import SPECIAL_USE, Names, Row, rows
+from referrald.wire.listing import ListQuery
+from tests.proves import proves
+
+AWAY = MailboxLocation(replicas=(Replica(server=Server(host="b.example"), name="x"),))
+HERE = MailboxLocation()
+
+
+def box(name: str, *attributes: str) -> MailboxEntry:
+    """Make a mailbox that is here."""
+    return MailboxEntry(name=name, attributes=attributes)
+
+
+def away(name: str, *attributes: str, **rest: Any) -> RemoteMailbox:
+    """Make a mailbox that is elsewhere."""
+    return RemoteMailbox(name=name, location=AWAY, attributes=attributes, **rest)
+
+
+def shown(found: Iterable[Row]) -> dict[str, set[str]]:
+    """Give what is told of each name, CHILDINFO among it."""
+    found = list(found)
+    told = {row.name: {*row.attributes, *(f"+{item}" for item in row.child_info)} for row in found}
+    assert len(told) == len(found), "a name is listed once"
+    return told
+
+
+class NamesCase(SynchronousTestCase):
+    names: Names
+
+    def basic(self, pattern: str, *, remote: bool = False, reference: str = "") -> Any:
+        query = ListQuery(reference=reference, patterns=(pattern,))
+        return shown(rows(self.names, query, lsub=False, with_remote=remote))
+
+    def lsub(self, pattern: str, *, remote: bool = False) -> Any:
+        query = ListQuery(patterns=(pattern,))
+        return shown(rows(self.names, query, lsub=True, with_remote=remote))
+
+    def extended(self, *patterns: str, **options: Any) -> Any:
+        query = ListQuery(patterns=patterns, extended=True, **options)
+        return shown(rows(self.names, query, lsub=False, with_remote=query.remote))
+
+
+class ExamplesOfTheRFC(NamesCase):
+    """RFC 5258 section 5."""
+
+    names = Names(
+        local=[
+            box("INBOX", "\\Marked", "\\NoInferiors"), box("Fruit"), box("Fruit/Apple"),
+            box("Fruit/Banana"), box("Tofu"), box("Vegetable"), box("Vegetable/Broccoli"),
+            box("Vegetable/Corn"),
+        ],
+        remote=[away("Bread", subscribed=True), away("Meat"), away("Meat/Ham")],
+        subscriptions=frozenset(
+            {"INBOX", "Fruit/Banana", "Fruit/Peach", "Vegetable", "Vegetable/Broccoli"}
+        ),
+    )  # fmt: skip
+    inbox = {"\\Marked", "\\Noinferiors"}
+
+    @proves("base:LIST", "M9")
+    def test_1_everything_that_is_here(self) -> None:
+        self.assertEqual(
+            list(self.basic("*")),
+            ["Fruit", "Fruit/Apple", "Fruit/Banana", "INBOX", "Tofu", "Vegetable",
+             "Vegetable/Broccoli", "Vegetable/Corn"],
+        )  # fmt: skip
+
+    def test_2_what_is_subscribed(self) -> None:
+        self.assertEqual(
+            self.extended("*", subscribed=True),
+            {
+                "INBOX": {*self.inbox, "\\Subscribed"},
+                "Fruit/Banana": {"\\Subscribed"},
+                "Fruit/Peach": {"\\Subscribed", "\\NonExistent"},
+                "Vegetable": {"\\Subscribed"},
+                "Vegetable/Broccoli": {"\\Subscribed"},
+            },
+        )
+
+    @proves("base:LIST")
+    def test_3_children(self) -> None:
+        first_level = {
+            "INBOX": self.inbox,
+            "Fruit": {"\\HasChildren"},
+            "Tofu": {"\\HasNoChildren"},
+            "Vegetable": {"\\HasChildren"},
+        }
+        self.assertEqual(self.extended("%", return_children=True), first_level)
+        self.assertEqual(self.basic("%"), first_level)
+
+    @proves("M9", "M10")
+    def test_4_remote_names(self) -> None:
+        expected = {
+            "INBOX": self.inbox,
+            "Fruit": {"\\HasChildren"},
+            "Tofu": {"\\HasNoChildren"},
+            "Vegetable": {"\\HasChildren"},
+            "Bread": {"\\Remote", "\\HasNoChildren"},
+            "Meat": {"\\Remote", "\\HasChildren"},
+        }
+        self.assertEqual(self.extended("%", remote=True, return_children=True), expected)
+        for told in expected.values():
+            told.discard("\\Remote")
+        self.assertEqual(self.basic("%", remote=True), expected)
+
+    @proves("M10")
+    def test_5_remote_names_that_are_subscribed(self) -> None:
+        self.assertEqual(
+            self.extended("*", subscribed=True, remote=True),
+            {
+                **self.extended("*", subscribed=True),
+                "Bread": {"\\Remote", "\\Subscribed"},
+            },
+        )
+
+    @proves("M10")
+    def test_6_remote_names_and_which_are_subscribed(self) -> None:
+        self.assertEqual(
+            self.extended("*", remote=True, return_subscribed=True),
+            {
+                "INBOX": {*self.inbox, "\\Subscribed"},
+                "Fruit": set(),
+                "Fruit/Apple": set(),
+                "Fruit/Banana": {"\\Subscribed"},
+                "Tofu": set(),
+                "Vegetable": {"\\Subscribed"},
+                "Vegetable/Broccoli": {"\\Subscribed"},
+                "Vegetable/Corn": set(),
+                "Bread": {"\\Remote", "\\Subscribed"},
+                "Meat": {"\\Remote"},
+                "Meat/Ham": {"\\Remote"},
+            },
+        )
+
+    def test_7_several_patterns(self) -> None:
+        self.names = Names(
+            local=[box("INBOX"), box("Drafts", "\\NoInferiors"), box("Sent"), box("Sent/Mar/x")]
+            + [box(f"Sent/{name}") for name in ("Mar", "Dec", "Aug")]
+        )
+        self.assertEqual(
+            list(self.extended("INBOX", "Drafts", "Sent/%")),
+            ["Drafts", "INBOX", "Sent/Aug", "Sent/Dec", "Sent/Mar"],
+        )
+
+    def test_8_subscribed_descendants(self) -> None:
+        every = [box("INBOX"), box("Foo"), box("Foo/Bar"), box("Foo/Baz"), box("Moo")]
+
+        def asked(local: Sequence[MailboxEntry], *subscribed: str, **options: Any) -> Any:
+            self.names = Names(local=local, subscriptions=frozenset(subscribed))
+            return self.extended("%", subscribed=True, **options)
+
+        self.assertEqual(asked(every, "Foo/Baz"), {})
+        self.assertEqual(asked(every, "Foo/Baz", recursive_match=True), {"Foo": {"+SUBSCRIBED"}})
+        self.assertEqual(
+            asked(every, "Foo", "Foo/Baz", recursive_match=True),
+            {"Foo": {"\\Subscribed", "+SUBSCRIBED"}},
+        )
+        self.assertEqual(
+            asked([*every[:1], *every[2:]], "Foo/Baz", recursive_match=True),
+            {"Foo": {"\\NonExistent", "+SUBSCRIBED"}},
+        )
+        self.assertEqual(asked(every, recursive_match=True), {})
+        self.assertEqual(
+            asked(every, "Foo", "Moo", recursive_match=True, return_children=True),
+            {"Foo": {"\\HasChildren", "\\Subscribed"}, "Moo": {"\\HasNoChildren", "\\Subscribed"}},
+        )
+
+    def test_9_descendants_whether_they_match_or_not(self) -> None:
+        there = "foo2 foo2/bar1 foo2/bar2 baz2 baz2/bar2 baz2/bar22 baz2/bar222 eps2 eps2/mamba"
+        subscribed = frozenset(there.split()) - {"foo2", "baz2"} | {"qux2/bar2"}
+        self.names = Names(
+            local=[box(name) for name in (*there.split(), "qux2/bar2")], subscriptions=subscribed
+        )
+        self.assertEqual(
+            self.extended("*2", subscribed=True, recursive_match=True),
+            {
+                "foo2": {"+SUBSCRIBED"},
+                "foo2/bar2": {"\\Subscribed"},
+                "baz2/bar2": {"\\Subscribed"},
+                "baz2/bar22": {"\\Subscribed"},
+                "baz2/bar222": {"\\Subscribed"},
+                "eps2": {"\\Subscribed", "+SUBSCRIBED"},
+                "qux2/bar2": {"\\Subscribed"},
+            },
+        )
+
+    def test_10_a_subscribed_descendant_is_no_child(self) -> None:
+        self.names = Names(local=[box("foo")], subscriptions=frozenset({"foo/bar"}))
+        self.assertEqual(self.extended("foo", "foo/*"), {"foo": set()})
+        self.assertEqual(
+            self.extended("foo/*", subscribed=True), {"foo/bar": {"\\Subscribed", "\\NonExistent"}}
+        )
+        self.assertEqual(
+            self.extended("foo", subscribed=True, recursive_match=True, return_children=True),
+            {"foo": {"\\HasNoChildren", "+SUBSCRIBED"}},
+        )
+
+    @proves("M9", "M10")
+    def test_11_levels_that_are_missing(self) -> None:
+        self.names = Names(local=[box("music/rock")], remote=[away("also/jazz")])
+        level = {"\\NonExistent", "\\HasChildren"}
+        self.assertEqual(
+            self.extended("*", remote=True), {"music/rock": set(), "also/jazz": {"\\Remote"}}
+        )
+        self.assertEqual(self.extended("%"), {"music": level})
+        self.assertEqual(self.extended("%", remote=True), {"music": level, "also": level})
+        self.assertEqual(self.extended("%", "music/rock"), {"music/rock": set()})
+        as_before = {"\\Noselect", "\\HasChildren"}
+        self.assertEqual(self.basic("%"), {"music": as_before})
+        self.assertEqual(self.basic("%", remote=True), {"music": as_before, "also": as_before})
+
+
+class Rules(NamesCase):
+    @proves("base:LIST")
+    def test_an_empty_pattern_asks_for_the_delimiter(self) -> None:
+        self.names = Names(local=[box("INBOX")])
+        self.assertEqual(self.basic(""), {"": {"\\Noselect"}})
+        self.assertEqual(self.basic("", remote=True), {"": {"\\Noselect"}})
+        self.assertEqual(self.lsub(""), {})
+        self.assertEqual(self.extended("", "inbox"), {"INBOX": set()})
+
+    @proves("base:LSUB", "M9")
+    def test_a_percent_shows_parents_of_what_is_subscribed(self) -> None:
+        self.names = Names(
+            local=[box("a"), box("b", "\\Noselect")],
+            remote=[away("r/x", subscribed=True), away("s/y")],
+            subscriptions=frozenset({"a/gone", "b", "s/y"}),
+        )
+        self.assertEqual(self.lsub("%"), {"a": {"\\Noselect"}, "b": set()})
+        self.assertEqual(self.lsub("*"), {"a/gone": set(), "b": set()})
+        self.assertEqual(
+            self.lsub("%", remote=True),
+            {"a": {"\\Noselect"}, "b": set(), "r": {"\\Noselect"}, "s": {"\\Noselect"}},
+        )
+        self.assertEqual(list(self.lsub("*", remote=True)), ["a/gone", "b", "r/x", "s/y"])
+
+    @proves("M9")
+    def test_children_are_seen_across_the_border_only_by_those_who_asked(self) -> None:
+        self.names = Names(
+            local=[box("a", "\\Noinferiors"), box("r/x"), box("twice")],
+            remote=[away("a/b"), away("r"), away("twice")],
+        )
+        self.assertEqual(
+            self.basic("%"),
+            {"a": {"\\Noinferiors"}, "r": {"\\Noselect", "\\HasChildren"}},
+        )
+        self.assertEqual(
+            self.basic("%", remote=True),
+            {"a": {"\\HasChildren"}, "r": {"\\HasChildren"}, "twice": {"\\HasNoChildren"}},
+        )
+
+    @proves("M9", "M10")
+    def test_a_subscribed_name_below_a_subtree_is_elsewhere_too(self) -> None:
+        self.names = Names(
+            local=[],
+            remote=[
+                away("t", subtree=True),
+                RemoteMailbox(name="t/mine", location=HERE),
+                away("u"),
+            ],
+            subscriptions=frozenset({"t/deep/er", "t/mine/x", "u/x"}),
+        )
+        self.assertEqual(self.lsub("*"), {"t/mine/x": set(), "u/x": set()})
+        self.assertEqual(list(self.basic("*", remote=True)), ["t", "u"])
+        self.assertEqual(
+            self.extended("*", subscribed=True, remote=True),
+            {
+                "t/deep/er": {"\\Subscribed", "\\Remote"},
+                "t/mine/x": {"\\Subscribed", "\\NonExistent"},
+                "u/x": {"\\Subscribed", "\\NonExistent"},
+            },
+        )
+
+    def test_special_use_is_told_when_it_is_asked_for_and_in_the_basic_form(self) -> None:
+        self.names = Names(local=[box("a", "\\sent", "\\Marked"), box("b"), box("b/c", "\\TRASH")])
+        self.assertEqual(self.basic("a"), {"a": {"\\Sent", "\\Marked", "\\HasNoChildren"}})
+        self.assertEqual(self.extended("a"), {"a": {"\\Marked"}})
+        self.assertEqual(
+            self.extended("*", return_special_use=True),
+            {"a": {"\\Sent", "\\Marked"}, "b": set(), "b/c": {"\\Trash"}},
+        )
+        self.assertEqual(
+            self.extended("*", special_use=True), {"a": {"\\Sent", "\\Marked"}, "b/c": {"\\Trash"}}
+        )
+        self.assertEqual(self.extended("%", special_use=True), {"a": {"\\Sent", "\\Marked"}})
+        self.assertEqual(
+            self.extended("%", special_use=True, recursive_match=True),
+            {"a": {"\\Sent", "\\Marked"}, "b": {"+SPECIAL-USE"}},
+        )
+
+    def test_attributes_come_once_each_in_a_stable_order(self) -> None:
+        self.names = Names(
+            local=[box("a", "\\marked", "\\X-new", "\\Marked", "\\HasChildren", "\\Remote")],
+            subscriptions=frozenset("a"),
+        )
+        query = ListQuery(extended=True, return_children=True, return_subscribed=True)
+        found = rows(self.names, query, lsub=False, with_remote=False)
+        self.assertEqual(
+            found, [Row("a", ("\\Marked", "\\X-new", "\\HasNoChildren", "\\Subscribed"))]
+        )
+
+    def test_what_imap_cannot_say_is_left_out(self) -> None:
+        bad = ["\\a b", "\\", "x", "\\)\r\n* BYE", "\\\u00e9", "\\a\n"]
+        self.names = Names(
+            local=[box("a", *bad), box(""), box("b\r\nc"), box("d\0"), box("\ud800")],
+            subscriptions=frozenset({"e\n", "f"}),
+        )
+        self.assertEqual(self.basic("*"), {"a": {"\\HasNoChildren"}})
+        self.assertEqual(self.lsub("*"), {"f": set()})
+
+    def test_counts_are_told_of_what_is_here_and_can_be_selected(self) -> None:
+        self.names = Names(
+            local=[box("a"), box("b", "\\noselect"), box("c/d"), box("e"), box("e/f")],
+            remote=[away("r")],
+            subscriptions=frozenset({"a", "e/f", "gone", "r"}),
+        )
+
+        def counted(**options: Any) -> list[str]:
+            query = ListQuery(patterns=("%",), extended=True, **options)
+            found = rows(self.names, query, lsub=False, with_remote=True)
+            return [row.name for row in found if row.status]
+
+        self.assertEqual(counted(status=("MESSAGES",)), ["a", "e"])
+        self.assertEqual(
+            counted(status=("MESSAGES",), subscribed=True, recursive_match=True), ["a"]
+        )
+        self.assertEqual(counted(), [])
+
+    def test_without_a_delimiter_there_are_no_levels(self) -> None:
+        self.names = Names(
+            local=[box("a/b"), box("a")], subscriptions=frozenset({"a/b"}), delimiter=""
+        )
+        self.assertEqual(self.basic("%"), {"a": {"\\HasNoChildren"}, "a/b": {"\\HasNoChildren"}})
+        self.assertEqual(self.lsub("%"), {"a/b": set()})
+
+    def test_the_same_names_may_be_asked_again(self) -> None:
+        self.names = Names(local=[box("a")], remote=[away("b")], subscriptions=frozenset("a"))
+        for _ in range(2):
+            self.assertEqual(list(self.basic("*")), ["a"])
+            self.assertEqual(list(self.basic("*", remote=True)), ["a", "b"])
+            self.assertEqual(list(self.lsub("*")), ["a"])
+
+
+# -- the model -------------------------------------------------------------------------------
+
+
+class Book:
+    """The rules word by word, without a thought to the work that they make."""
+
+    def __init__(self, names: Names, query: ListQuery, lsub: bool, with_remote: bool) -> None:
+        self.query, self.lsub, self.with_remote = query, lsub, with_remote
+        self.listed = {entry.name: entry for entry in names.remote}
+        self.boxes = {
+            entry.name: set(entry.attributes)
+            for entry in names.local
+            if not self.elsewhere(entry.name)
+        }
+        self.subscribed = set(names.subscriptions)
+        for entry in names.remote:
+            if with_remote and not entry.location.here:
+                self.boxes[entry.name] = set(entry.attributes)
+                if entry.subscribed:
+                    self.subscribed.add(entry.name)
+        if not with_remote:
+            self.subscribed = {name for name in self.subscribed if not self.elsewhere(name)}
+        self.everything = {*self.boxes, *self.subscribed}
+        for name in list(self.everything):
+            parts = name.split("/")
+            self.everything |= {"/".join(parts[:depth]) for depth in range(1, len(parts))}
+
+    def elsewhere(self, name: str) -> bool:
+        """Go by the longest listed name that covers this one."""
+        covers = [
+            entry
+            for entry in self.listed.values()
+            if name == entry.name
+            or ((entry.subtree or entry.location.here) and name.startswith(entry.name + "/"))
+        ]
+        nearest = max(covers, key=lambda entry: len(entry.name), default=None)
+        return nearest is not None and not nearest.location.here
+
+    def remote(self, name: str) -> bool:
+        return self.with_remote and self.elsewhere(name)
+
+    def meets(self, name: str) -> bool:
+        """Say whether a name satisfies the selection options."""
+        if self.lsub:
+            return name in self.subscribed
+        met = []
+        if self.query.subscribed:
+            met.append(name in self.subscribed)
+        if self.query.special_use:
+            met.append(bool(self.boxes.get(name, set()) & SPECIAL_USE))
+        return all(met) if met else name in self.boxes
+
+    def matches(self, name: str, ending: str = "") -> bool:
+        wild = {"*": ".*", "%": "[^/]*"}
+        return any(
+            re.fullmatch(
+                "".join(
+                    wild.get(char, re.escape(char)) for char in self.query.reference + pattern
+                ).replace("inbox", "INBOX"),
+                name,
+            )
+            for pattern in self.query.patterns
+            if pattern.endswith(ending)
+        )
+
+    def below(self, name: str, test: Callable[[str], bool]) -> bool:
+        return any(test(other) for other in self.everything if other.startswith(name + "/"))
+
+    def returned(self) -> dict[str, set[str]]:
+        """Give every name that is returned, with what is told of it."""
+        found = {}
+        for name in self.everything:
+            told = self.told(name) if self.matches(name) else None
+            if told is not None:
+                found[name] = told
+        return found
+
+    def told(self, name: str) -> set[str] | None:
+        """Give what is told of a name that matches; None when it is not returned."""
+        query = self.query
+        if self.meets(name):
+            info = query.recursive_match and self.below(name, self.meets)
+            return self.attributes(name) | (self.info() if info else set())
+        if query.recursive_match:
+            if self.below(name, lambda other: self.meets(other) and not self.matches(other)):
+                return self.attributes(name) | self.info()
+        elif self.lsub or not (query.subscribed or query.special_use):
+            return self.level(name)
+        return None
+
+    def level(self, name: str) -> set[str] | None:
+        """Tell of a level above others, if a ``%`` shows it and nothing else does."""
+        shown = self.below(name, lambda other: self.meets(other) and self.matches(other))
+        if shown or not self.matches(name, "%") or not self.below(name, self.meets):
+            return None
+        if self.lsub:
+            return {"\\Noselect"}
+        if self.query.extended:
+            return self.attributes(name) | {"\\HasChildren"}
+        return {"\\HasChildren"} if self.remote(name) else {"\\Noselect", "\\HasChildren"}
+
+    def info(self) -> set[str]:
+        query = self.query
+        chosen = {"+SUBSCRIBED": query.subscribed, "+SPECIAL-USE": query.special_use}
+        return {name for name, wanted in chosen.items() if wanted}
+
+    def attributes(self, name: str) -> set[str]:
+        query = self.query
+        told = set(self.boxes.get(name, ()))
+        if self.lsub:
+            return told - {"\\Noselect"}
+        if query.extended and not (query.special_use or query.return_special_use):
+            told -= SPECIAL_USE
+        if name not in self.boxes and not self.remote(name):
+            told.add("\\NonExistent")
+        if query.return_children or not query.extended:
+            if self.below(name, self.boxes.__contains__):
+                told = told - {"\\Noinferiors"} | {"\\HasChildren"}
+            elif "\\Noinferiors" not in told:
+                told.add("\\HasNoChildren")
+        if (query.subscribed or query.return_subscribed) and name in self.subscribed:
+            told.add("\\Subscribed")
+        if query.remote and self.remote(name):
+            told.add("\\Remote")
+        return told
+
+
+NAMES = ("a", "a/b", "a/b/c", "a/c", "b", "b/a", "b/a/c", "INBOX", "INBOX/x")
+attribute_sets = st.lists(
+    st.sampled_from(["\\Noselect", "\\Noinferiors", "\\Sent", "\\Junk", "\\Marked"]),
+    unique=True,
+    max_size=2,
+).map(tuple)
+local_boxes = st.lists(
+    st.builds(MailboxEntry, name=st.sampled_from(NAMES), attributes=attribute_sets),
+    unique_by=lambda entry: entry.name,
+    max_size=6,
+)
+remote_boxes = st.lists(
+    st.builds(
+        RemoteMailbox,
+        name=st.sampled_from(NAMES),
+        location=st.sampled_from([AWAY, AWAY, HERE]),
+        attributes=attribute_sets,
+        subscribed=st.booleans(),
+        subtree=st.booleans(),
+    ),
+    unique_by=lambda entry: entry.name,
+    max_size=4,
+)
+subscription_sets = st.frozensets(st.sampled_from(NAMES), max_size=5)
+all_names = st.builds(
+    Names, local=local_boxes, remote=remote_boxes, subscriptions=subscription_sets
+)
+patterns = st.sampled_from(
+    ["*", "%", "a", "a/%", "a%", "*%", "%/%", "%/a*", "*c", "inbox", "inbox/%", "inbox%", "b/*"]
+)
+flags = st.fixed_dictionaries(
+    {
+        name: st.booleans()
+        for name in (
+            "subscribed", "remote", "special_use", "recursive_match",
+            "return_subscribed", "return_children", "return_special_use",
+        )
+    }
+)  # fmt: skip
+
+
+class Model(SynchronousTestCase):
+    def check(self, names: Names, query: ListQuery, lsub: bool, with_remote: bool) -> None:
+        found = rows(names, query, lsub=lsub, with_remote=with_remote)
+        book = Book(names, query, lsub, with_remote)
+        self.assertEqual(shown(found), book.returned())
+        self.assertEqual([row.name for row in found], sorted(row.name for row in found))
+        for row in found:
+            self.assertEqual(row.remote, book.remote(row.name), row)
+            self.assertEqual(len(set(row.attributes)), len(row.attributes))
+            self.assertFalse({"\\HasChildren", "\\HasNoChildren"} <= set(row.attributes))
+
+    @proves("base:LIST", "base:LSUB", "M9")
+    @settings(max_examples=300)
+    @given(all_names, st.sampled_from(["", "a/"]), patterns, st.booleans(), st.booleans())
+    def test_the_four_basic_commands(
+        self, names: Names, reference: str, pattern: str, lsub: bool, with_remote: bool
+    ) -> None:
+        query = ListQuery(reference=reference, patterns=(pattern,))
+        self.check(names, query, lsub, with_remote)
+
+    @proves("M10")
+    @settings(max_examples=400)
+    @given(all_names, st.lists(patterns, min_size=1, max_size=3), flags)
+    def test_list_extended(self, names: Names, asked: list[str], options: dict[str, bool]) -> None:
+        if not (options["subscribed"] or options["special_use"]):
+            options = {**options, "recursive_match": False}
+        query = ListQuery(patterns=tuple(asked), extended=True, **options)
+        self.check(names, query, False, query.remote)
+
+    @proves("M9", "M10")
+    @given(all_names, patterns)
+    def test_remote_does_what_rlist_does(self, names: Names, pattern: str) -> None:
+        basic = rows(names, ListQuery(patterns=(pattern,)), lsub=False, with_remote=True)
+        query = ListQuery(patterns=(pattern,), extended=True, remote=True)
+        marked = rows(names, query, lsub=False, with_remote=True)
+        self.assertEqual([row.name for row in basic], [row.name for row in marked])
+        self.assertEqual(
+            {row.name for row in marked if "\\Remote" in row.attributes},
+            {row.name for row in marked if row.remote},
+        )
+        self.assertFalse([row for row in basic if "\\Remote" in row.attributes])
+
+    @proves("M9")
+    @given(all_names, patterns, st.booleans())
+    def test_who_did_not_ask_sees_what_is_there_without_remote_names(
+        self, names: Names, pattern: str, lsub: bool
+    ) -> None:
+        book = Book(names, ListQuery(), lsub, False)
+        alone = Names(
+            local=[entry for entry in names.local if entry.name in book.boxes],
+            subscriptions=frozenset(book.subscribed),
+        )
+        query = ListQuery(patterns=(pattern,))
+        self.assertEqual(
+            rows(names, query, lsub=lsub, with_remote=False),
+            rows(alone, query, lsub=lsub, with_remote=False),
+        )
+
+
+def steps_of(work: Callable[[], Any]) -> int:
+    """Count the lines of Python that ``work`` goes through."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+class Work(SynchronousTestCase):
+    def test_it_grows_with_the_number_of_names_only(self) -> None:
+        queries = [
+            ListQuery(patterns=("*",)),
+            ListQuery(patterns=("%",)),
+            ListQuery(patterns=("*%a*%a*%a*%",)),
+            ListQuery(patterns=("*a*a*a*a*z",)),
+            ListQuery(extended=True, subscribed=True, recursive_match=True, patterns=("%/%",)),
+            ListQuery(extended=True, remote=True, return_children=True, return_subscribed=True),
+            ListQuery(extended=True, patterns=tuple(f"*{letter}%*" for letter in "abcdefghijkl")),
+        ]
+        for query in queries:
+            for lsub in (False, True):
+                few, many = (self.steps(size, query, lsub) for size in (100, 800))
+                self.assertLess(many, 8.5 * few, query)
+
+    def steps(self, size: int, query: ListQuery, lsub: bool) -> int:
+        each = [f"a{number % 10}/a{number % 50:03}/aaaa{number:05}" for number in range(size)]
+        names = Names(
+            local=[box(name) for name in each[::2]],
+            remote=[away(name, subscribed=True) for name in each[1::2]],
+            subscriptions=frozenset(each),
+        )
+        return steps_of(lambda: rows(names, query, lsub=lsub, with_remote=True))
