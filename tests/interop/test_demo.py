@@ -30,10 +30,27 @@ class TheDemo(TestCase):
             self.assertIn(f"127.0.0.1:{ports[1]}/", refused)
             self.assertEqual(await deferToThread(self.log_in, ports[1], "alice"), "2")
             self.assertEqual(await deferToThread(self.log_in, ports[0], "bob"), "2")
+            names, refused = await deferToThread(self.look_for_folder, ports[0])
+            self.assertEqual(names, [b'(\\HasNoChildren) "/" Shared'])
+            self.assertIn(refused, told)
+            self.assertEqual(await deferToThread(self.log_in, ports[1], "bob", "Shared"), "1")
 
         return ensureDeferred(work())
 
-    def log_in(self, port: int, user: str) -> str:
+    def look_for_folder(self, port: int) -> tuple[list[bytes], str]:
+        """List the folder in both ways and open it, as the guide says."""
+        client: Any = imaplib.IMAP4("127.0.0.1", port)
+        try:
+            client.login("bob", PASSWORD)
+            self.assertEqual(client.list()[1], [b'(\\HasNoChildren) "/" INBOX'])
+            client.xatom("RLIST", '""', "S%")
+            names = client.response("LIST")[1]
+            kind, text = client.select("Shared")
+            return names, f"{kind} {text[0].decode()}"
+        finally:
+            client.logout()
+
+    def log_in(self, port: int, user: str, mailbox: str = "INBOX") -> str:
         """Log in as the guide says; give the error, or the number of messages."""
         client: Any = imaplib.IMAP4("127.0.0.1", port)
         try:
@@ -41,6 +58,6 @@ class TheDemo(TestCase):
         except imaplib.IMAP4.error as error:
             return error.args[0].decode()
         else:
-            return client.select("INBOX")[1][0].decode()
+            return client.select(mailbox)[1][0].decode()
         finally:
             client.logout()
