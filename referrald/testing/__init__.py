@@ -13,5 +13,14 @@ from referrald.testing.backends import (
     BackendContract,
     MemoryBackend,
 )
+from referrald.testing.stores import MailStoreContract
 
-__all__ = ["HOMES", "ODD_NAMES", "RICH_HOMES", "SERVER", "BackendContract", "MemoryBackend"]
+__all__ = [
+    "HOMES",
+    "ODD_NAMES",
+    "RICH_HOMES",
+    "SERVER",
+    "BackendContract",
+    "MailStoreContract",
+    "MemoryBackend",
+]

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from inspect import isawaitable
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred, gatherResults
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
 from referrald.interfaces import (
     ILifecycle,
+    IMailboxReferralBackend,
     IPasswordStore,
     IReferralBackend,
     IWatchableBackend,
 )
+from referrald.mailmodel import MailboxLocation, RemoteMailbox, Replica
 from referrald.model import Home, Login, Security, Server, StoredPassword
+from referrald.testing.mailboxes import MailboxContract, deferred, done
 
 SERVER = Server(host="imap-a.example.com")
 HOMES: Mapping[str, Home] = {
@@ -54,20 +58,38 @@ RICH_HOMES: Mapping[str, Home] = {
 """Homes and names with everything there is; a backend need not be able to keep it all."""
 
 
-@implementer(IReferralBackend, IWatchableBackend)
+@implementer(IReferralBackend, IMailboxReferralBackend, IWatchableBackend)
 class MemoryBackend:
-    """Homes in a dictionary, for tests and examples."""
+    """Homes and remote mailboxes in dictionaries, for tests and examples."""
 
     def __init__(self, homes: Mapping[str, Home] | None = None) -> None:
         self._homes = dict(homes or {})
+        self._mailboxes: dict[str, dict[str, RemoteMailbox]] = {}
         self._watchers: list[Callable[[str | None], None]] = []
 
     async def home(self, login: Login) -> Home | None:
         """Give the home of a user."""
         return self._homes.get(login.user)
 
+    async def mailbox(self, user: str, name: str) -> MailboxLocation | None:
+        """Say where a mailbox is: its own place, or that of the nearest subtree it is in."""
+        given = self._mailboxes.get(user, {})
+        if name in given:
+            return given[name].location
+        above, slash, _ = name.rpartition("/")
+        while slash:
+            entry = given.get(above)
+            if entry is not None and entry.subtree:
+                return _moved_down(entry.location, name[len(above) :])
+            above, slash, _ = above.rpartition("/")
+        return None
+
+    async def remote_mailboxes(self, user: str) -> Sequence[RemoteMailbox]:
+        """Name what `set_mailbox` was told of."""
+        return tuple(self._mailboxes.get(user, {}).values())
+
     def watch(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
-        """Tell of changes made by `set` and `remove`."""
+        """Tell of changes made by the methods that follow."""
         self._watchers.append(changed)
         return lambda: self._watchers.remove(changed)
 
@@ -81,16 +103,54 @@ class MemoryBackend:
         self._homes.pop(user, None)
         self._tell(user)
 
+    def set_mailbox(
+        self,
+        user: str,
+        name: str,
+        location: MailboxLocation,
+        *,
+        attributes: Sequence[str] = (),
+        subscribed: bool = False,
+        subtree: bool = False,
+    ) -> None:
+        """Say where a mailbox of a user is; the rest is as in `RemoteMailbox`.
+
+        What is below a subtree is below the names that its replicas have.
+        """
+        self._mailboxes.setdefault(user, {})[name] = RemoteMailbox(
+            name=name,
+            location=location,
+            attributes=tuple(attributes),
+            subscribed=subscribed,
+            subtree=subtree,
+        )
+        self._tell(user)
+
+    def remove_mailbox(self, user: str, name: str) -> None:
+        """Forget a mailbox; there need not be one."""
+        self._mailboxes.get(user, {}).pop(name, None)
+        self._tell(user)
+
     def _tell(self, user: str) -> None:
         for changed in list(self._watchers):
             changed(user)
 
 
-class BackendContract:
+def _moved_down(location: MailboxLocation, below: str) -> MailboxLocation:
+    """Give the place of what is below a subtree; ``below`` begins with a slash."""
+    replicas = tuple(
+        Replica(server=each.server, name=each.name + below, user=each.user, auth=each.auth)
+        for each in location.replicas
+    )
+    return attrs.evolve(location, replicas=replicas)
+
+
+class BackendContract(MailboxContract):
     """Mix into a `twisted.trial.unittest.TestCase` and say how the backend is made.
 
     Implement `make_backend`. If the backend can be changed and tells of it, implement `change` too.
-    What is tested follows from the interfaces that the backend provides.
+    What is tested follows from the interfaces that the backend provides; for one that knows of
+    remote mailboxes implement `make_mailbox_backend` as well, see `MailboxContract`.
 
     homes: what most tests put into the backend; ``alice`` and ``dave`` are among them.
     more_homes: users and homes with everything that this backend can express, see `RICH_HOMES`.
@@ -98,6 +158,7 @@ class BackendContract:
 
     homes: Mapping[str, Home] = HOMES
     more_homes: Mapping[str, Home] = {}
+    odd_names = ODD_NAMES
     assertEqual: Any
     assertIsNone: Any
     assertIn: Any
@@ -121,7 +182,7 @@ class BackendContract:
         """Run a check on a started backend, which knows ``homes`` or else ``self.homes``."""
 
         async def work() -> None:
-            backend = await _done(self.make_backend(self.homes if homes is None else homes))
+            backend = await done(self.make_backend(self.homes if homes is None else homes))
             lifecycle = ILifecycle(backend, None)
             if lifecycle is not None:
                 await lifecycle.start()
@@ -219,7 +280,7 @@ class BackendContract:
 
         async def check(backend: Any) -> None:
             users = [*self.homes, "nobody"] * 20
-            asked = [_deferred(backend.home(Login(user=user))) for user in users]
+            asked = [deferred(backend.home(Login(user=user))) for user in users]
             answers = await gatherResults(asked)
             for user, found in zip(users, answers, strict=True):
                 if user not in self.homes:
@@ -239,7 +300,7 @@ class BackendContract:
             told: Deferred[str | None] = Deferred()
             end = watchable.watch(lambda user: None if told.called else told.callback(user))
             new = Home(servers=(Server(host="imap-new.example.com"),))
-            await _done(self.change(backend, "alice", new))
+            await done(self.change(backend, "alice", new))
             self.assertIn(await told, (None, "alice"))
             self.assertEqual((await backend.home(Login(user="alice"))).servers, new.servers)
             end()
@@ -258,7 +319,7 @@ class BackendContract:
             end = watchable.watch(ended.append)
             stay = watchable.watch(lambda user: None if told.called else told.callback(user))
             end()
-            await _done(self.change(backend, "alice", Home()))
+            await done(self.change(backend, "alice", Home()))
             await told
             self.assertEqual(ended, [])
             stay()
@@ -281,12 +342,3 @@ class BackendContract:
                     self.assertNotIn(found.encoded.decode("latin-1"), repr(found) + repr(store))
 
         return self.run_contract(check)
-
-
-async def _done(result: Any) -> Any:
-    """Wait for a result that may have to be waited for."""
-    return await result if hasattr(result, "__await__") else result
-
-
-def _deferred(result: Any) -> Deferred[Any]:
-    return Deferred.fromCoroutine(_done(result))
