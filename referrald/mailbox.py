@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
 from email.generator import BytesGenerator
@@ -93,10 +94,13 @@ class Part:
 
     def getBodyFile(self) -> IO[bytes]:
         """Give what follows the header."""
-        payload = self._parsed.get_payload()
-        if isinstance(payload, str):
-            return BytesIO(payload.encode("ascii", "surrogateescape"))
-        return BytesIO(_body(_flat(self._parsed)))
+        if self._parsed.is_multipart():
+            return BytesIO(_body(_flat(self._parsed)))
+        # Without this field the standard library gives the bytes as they are in the message.
+        bare = copy(self._parsed)
+        del bare["Content-Transfer-Encoding"]
+        content: Any = bare.get_payload(decode=True)
+        return BytesIO(content)
 
     def getSize(self) -> int:
         """Give the size of the body in bytes."""
