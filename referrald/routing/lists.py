@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from referrald.mailmodel import RemoteMailbox
+from referrald.routing.cache import Cache, Entry
 from referrald.routing.chain import Chain
 from referrald.routing.inquiry import Inquiry
 
@@ -73,6 +74,37 @@ class MailboxList:
 
 
 NOTHING_LISTED = MailboxList(())
+
+
+class ListCache(Cache[str, MailboxList]):
+    """Lists by user, of a limited size in all: each counts as one and as many as it has entries.
+
+    The last one is kept however long it is.
+    """
+
+    def __init__(self, *, size: int, stale: float, seconds: Callable[[], float]) -> None:
+        super().__init__(size=size, stale=stale, seconds=seconds)
+        self._weights: dict[str, int] = {}
+        self._weight = 0
+
+    def put(self, key: str, entry: Entry[MailboxList]) -> None:
+        """Keep a list as `Cache.put` does."""
+        super().put(key, entry)
+        kept = self._entries.get(key)
+        if kept is not None:
+            self._weigh(key, 1 + len(kept.answer.entries if kept.answer else ()))
+        while self._weight > self._size and len(self) > 1:
+            self.drop(next(iter(self._entries)))
+
+    def drop(self, key: str) -> None:
+        """Keep no list of ``key``."""
+        super().drop(key)
+        self._weigh(key, 0)
+
+    def _weigh(self, key: str, weight: int) -> None:
+        self._weight += weight - self._weights.pop(key, 0)
+        if weight:
+            self._weights[key] = weight
 
 
 class ListChain(Chain[str, str, MailboxList]):

@@ -10,9 +10,9 @@ from twisted.internet.interfaces import IReactorTime
 
 from referrald.interfaces import IMailboxReferralBackend
 from referrald.mailmodel import MailboxLocation, RemoteMailbox
-from referrald.routing.cache import Cache, Entry, MailboxCache, MailboxKey
+from referrald.routing.cache import Entry, MailboxCache, MailboxKey
 from referrald.routing.chain import Chain
-from referrald.routing.lists import NOTHING_LISTED, ListChain, Listing, MailboxList
+from referrald.routing.lists import NOTHING_LISTED, ListCache, ListChain, Listing, MailboxList
 from referrald.routing.locating import ask_list, ask_mailbox
 from referrald.routing.lookups import Lookups
 from referrald.routing.outages import BackendEvent, Outages
@@ -66,9 +66,7 @@ class Locations:
             self._cache,
             self._outages,
         )
-        lists = Cache[str, MailboxList](
-            size=settings.size, stale=settings.stale, seconds=clock.seconds
-        )
+        lists = ListCache(size=settings.size, stale=settings.stale, seconds=clock.seconds)
         self._lists = Lookups(
             ListChain(
                 knowing,

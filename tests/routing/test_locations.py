@@ -135,6 +135,27 @@ class ListTests(SynchronousTestCase):
                 places.clock.advance(1)
             self.assertEqual(len(backend.questions), 10 // kept if kept else 10)
 
+    def test_long_lists_take_the_place_of_many(self) -> None:
+        backend = Mailboxes()
+        for number, count in enumerate((40, 40, 40, 200, 0)):
+            backend.lists[f"u{number}"] = [listed(f"m{each}", "a.example") for each in range(count)]
+        places = Places(backend, size=100)
+
+        def kept(*users: str) -> list[bool]:
+            known = []
+            for user in users:
+                backend.questions.clear()
+                at_once(places.remote(user))
+                known.append(not backend.questions)
+            return known
+
+        self.assertEqual(kept("u0", "u1", "u0", "u2"), [False, False, True, False])
+        self.assertEqual(kept("u0", "u2", "u1"), [True, True, False])
+        self.assertEqual(kept("u3", "u3", "u1"), [False, True, False])
+        self.assertEqual(kept("u3", "u1", "u4", "u1"), [False, False, False, True])
+        places.forget("u1")
+        self.assertEqual(kept("u0", "u2", "u0", "u2"), [False, False, True, True])
+
 
 class CacheTests(SynchronousTestCase):
     def test_answers_are_kept_found_and_not_found_apart(self) -> None:
