@@ -20,7 +20,8 @@ from referrald.interfaces import (
     IWatchableBackend,
 )
 from referrald.model import Home, Security, Server
-from referrald.testing import RICH_HOMES, BackendContract
+from referrald.testing import RICH_HOMES
+from tests.backends.mailboxtables import MailboxesInTable
 from tests.backends.support import BackendTestCase, filled, replace, told, write
 from tests.proves import proves
 
@@ -162,7 +163,7 @@ class Tables(BackendTestCase):
         self.assertEqual(set(targets), {A, B, tls})
 
 
-class TableContractTests(BackendContract, TestCase):
+class TableContractTests(MailboxesInTable, TestCase):
     more_homes = RICH_HOMES
 
     def make_backend(self, homes: Mapping[str, Home]) -> TableBackend:
@@ -177,7 +178,7 @@ class TableContractTests(BackendContract, TestCase):
         await backend.reload()
 
 
-class UsersFileContractTests(BackendContract, TestCase):
+class UsersFileContractTests(MailboxesInTable, TestCase):
     """The same with the plain list of users, whose words cannot have spaces in them."""
 
     more_homes = RICH_HOMES | {
