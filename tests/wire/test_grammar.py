@@ -174,11 +174,18 @@ class Mailboxes(GrammarCase):
         for text in (b"&AOk-", b'"&AOk-"', b"{5}\r\n&AOk-", b"{5+}\r\n&AOk-"):
             self.assertEqual(parse(grammar.mailbox, b"SELECT " + text), ("é",))
         self.assertEqual(parse(grammar.mailbox_pair, b"RENAME inbox {1+}\r\nb"), ("INBOX", "b"))
-        self.assertEqual(parse(grammar.list_, b'LIST "" *'), ("", "*"))
-        self.assertEqual(parse(grammar.list_, b'LSUB a/ "b c%"'), ("a/", "b c%"))
         self.refuses(grammar.mailbox, b"SELECT", b"SELECT ", b"SELECT a b", b"SELECT &AC8-")
         self.refuses(grammar.mailbox_pair, b"RENAME a", b"RENAME a b c")
-        self.refuses(grammar.list_, b'LIST ""', b"LIST * *", b'LIST "" (a)', b'LIST "" a b')
+
+    def test_create_may_name_special_uses(self) -> None:
+        self.assertEqual(parse(grammar.create, b"CREATE a"), ("a", ()))
+        read = parse(grammar.create, b"CREATE {1+}\r\na (use (\\sent \\TRASH))")
+        self.assertEqual(read, ("a", ("\\Sent", "\\Trash")))
+        self.assertEqual(parse(grammar.create, b"CREATE a (USE ())"), ("a", ()))
+        self.refuses(
+            grammar.create, b"CREATE", b"CREATE a ()", b"CREATE a (USE)", b"CREATE a (FOR (\\Sent))",
+            b"CREATE a (USE (\\Seen))", b"CREATE a (USE (\\Sent)) b", b"CREATE a (USE (\\Sent)",
+        )  # fmt: skip
 
     def test_status_items_come_in_upper_case(self) -> None:
         self.assertEqual(
