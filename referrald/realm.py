@@ -11,10 +11,11 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.mail.imap4 import IAccount
 from zope.interface import implementer
 
-from referrald.account import ReferralAccount, Routing, TwistedAccount
+from referrald.account import ReferralAccount, Routing
 from referrald.errors import LoginReferral, ReferraldError
 from referrald.interfaces import IReferralAccount
 from referrald.model import Decision, Login, Refer, Refuse, Server
+from referrald.stock import TwistedAccount
 
 Avatar = tuple[Any, Any, Callable[[], None]]
 

@@ -17,12 +17,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from referrald.account import (
-    NOT_DONE,
-    NOT_YET,
     SPLIT,
     MailboxRefused,
     ReferralAccount,
-    TwistedAccount,
     refusal,
 )
 from referrald.errors import (
@@ -42,6 +39,7 @@ from referrald.mailmodel import (
     Replica,
 )
 from referrald.model import Refuse, Serve, Server
+from referrald.stock import NOT_DONE, NOT_YET, TwistedAccount
 from referrald.store.memory import MemoryAccount
 from tests.proves import proves
 

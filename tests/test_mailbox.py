@@ -23,8 +23,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from referrald.errors import NoPermission, NoSuchMailbox, ReferraldError, Unavailable
-from referrald.mailbox import MessageGone, Part, TwistedMailbox, date_time, moment, plain
+from referrald.mailbox import TwistedMailbox, plain
 from referrald.mailmodel import NewMessage
+from referrald.message import MessageGone, Part, date_time, moment
 from referrald.store.memory import MemoryAccount
 
 SIMPLE = b"""From: "A B" <a@b.example>\r

@@ -14,12 +14,13 @@ from twisted.mail.imap4 import IAccount, IMAP4Server
 from twisted.trial.unittest import SynchronousTestCase
 
 from docs.examples import stock_server
-from referrald.account import ReferralAccount, TwistedAccount
+from referrald.account import ReferralAccount
 from referrald.errors import LoginReferral, MailboxReferral, Unavailable
 from referrald.interfaces import IReferralAccount
 from referrald.mailmodel import NewMessage
 from referrald.model import Server
 from referrald.realm import LoginRefused, MailRealm, ReferralRealm
+from referrald.stock import TwistedAccount
 from referrald.store.memory import MemoryStore
 from tests.proves import proves
 from tests.session.support import Decisions, House
