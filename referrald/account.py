@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 
 from twisted.mail.imap4 import IAccount, INamespacePresenter
 from zope.interface import implementer
@@ -34,7 +34,6 @@ from referrald.mailmodel import (
 from referrald.model import Refuse, Serve, Server
 from referrald.stock import TwistedAccount
 
-T = TypeVar("T")
 HERE: Final = Serve()
 INBOX: Final = "INBOX"
 SPLIT: Final = "Some of the mailboxes below are on another server."
