@@ -8,15 +8,18 @@ from pathlib import Path
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from docs.examples.my_mailbox_backend import Project, ProjectBackend
+from referrald.backends.homespec import KEYS as HOME_KEYS
+from referrald.backends.mailboxspec import KEYS
 from referrald.backends.table import factory
+from referrald.backends.tableformat import SECTIONS, SERVER_KEYS
 from referrald.mailmodel import MailboxLocation, Replica
 from referrald.model import Home, Server
 from referrald.testing import BackendContract
 from referrald.testing.mailboxes import Mailboxes
 from tests.backends.support import BackendTestCase, filled
 
-ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "docs" / "examples" / "shared-folders.toml"
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLE = DOCS / "examples" / "shared-folders.toml"
 A, B = Server(host="imap-a.example.com"), Server(host="imap-b.example.com")
 
 
@@ -110,7 +113,17 @@ class SharedFolders(BackendTestCase):
         self.assertTrue(listed["#shared/Plans"].subscribed)
 
 
-class TheExampleItself(SynchronousTestCase):
-    def test_the_page_shows_it(self) -> None:
-        page = (ROOT / "docs" / "howto" / "write-a-backend.md").read_text(encoding="utf-8")
+class Pages(SynchronousTestCase):
+    def test_the_page_about_backends_shows_the_example(self) -> None:
+        page = (DOCS / "howto" / "write-a-backend.md").read_text(encoding="utf-8")
         self.assertIn("../examples/my_mailbox_backend.py", page)
+
+    def test_the_reference_has_every_section_and_key_of_the_file(self) -> None:
+        page = (DOCS / "reference" / "table-backend.md").read_text(encoding="utf-8")
+        _, _, mailboxes = page.partition("## `[[mailboxes]]`")
+        for section in SECTIONS:
+            self.assertRegex(page, rf"\n#+ `\[*{section}[].`]")
+        for key in (*SERVER_KEYS, *HOME_KEYS):
+            self.assertIn(f"\n| `{key}` |", page)
+        for key in KEYS:
+            self.assertIn(f"\n| `{key}` |", mailboxes)
