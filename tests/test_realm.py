@@ -15,13 +15,24 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from docs.examples import stock_server
 from referrald.account import ReferralAccount
-from referrald.errors import LoginReferral, MailboxReferral, Unavailable
+from referrald.errors import (
+    LoginReferral,
+    MailboxReferral,
+    NoSuchMailbox,
+    ReferraldError,
+    Unavailable,
+)
 from referrald.interfaces import IReferralAccount
-from referrald.mailmodel import NewMessage
-from referrald.model import Server
+from referrald.mailmodel import MailboxLocation, NewMessage, Replica
+from referrald.model import Home, Server
 from referrald.realm import LoginRefused, MailRealm, ReferralRealm
+from referrald.routing.directory import Directory
+from referrald.routing.locations import Locations
+from referrald.routing.mailboxes import MailboxRouter, MailboxRouting
+from referrald.routing.policy import PolicySettings
 from referrald.stock import TwistedAccount
 from referrald.store.memory import MemoryStore
+from referrald.testing import MemoryBackend
 from tests.proves import proves
 from tests.session.support import Decisions, House
 
@@ -206,7 +217,6 @@ class Example(StockServers):
         self.successResultOf(Deferred.fromCoroutine(account.append("INBOX", [new])))
         self.assertEqual(self.transport.value(), b"* 3 EXISTS\r\n")
 
-    @proves("M11")
     def test_a_remote_mailbox_gets_a_plain_answer_and_the_connection_goes_on(self) -> None:
         for line in (
             b"SELECT Archive",
@@ -254,3 +264,49 @@ class Hosts(SynchronousTestCase):
     def test_a_realm_knows_what_this_server_is_called(self) -> None:
         own = Server(host="front.example")
         self.assertIs(MailRealm(MemoryStore(), own=own).own, own)
+
+
+class WithRouting(SynchronousTestCase):
+    """The realm over a router and a backend, for two users."""
+
+    def setUp(self) -> None:
+        self.backend = MemoryBackend({"bob": Home(), "carol": Home()})
+        backends = [("memory", self.backend)]
+        clock = Clock()
+        policy = PolicySettings(own_names=frozenset({("front.example", 143)}))
+        router = MailboxRouter(
+            Locations(backends, clock=clock), Directory(backends, clock=clock), policy
+        )
+        routing = MailboxRouting()
+        routing.use(router)
+        self.realm = MailRealm(MemoryStore(), routing, Server(host="front.example"))
+
+    def put(self, user: str, *hosts: str) -> None:
+        replicas = tuple(Replica(server=Server(host=host), name="Team") for host in hosts)
+        self.backend.set_mailbox(user, "Team", MailboxLocation(replicas=replicas))
+
+    def error(self, user: str, name: str) -> Any:
+        """Give what keeps a user from opening a mailbox."""
+        asked = self.realm.requestAvatar(user, None, IReferralAccount)
+        _, account, _ = self.successResultOf(asked)
+        opening = Deferred.fromCoroutine(account.open(name, False))
+        return self.failureResultOf(opening, ReferraldError).value
+
+    @proves("M12")
+    def test_who_may_not_see_a_mailbox_cannot_tell_it_from_one_that_is_not_there(self) -> None:
+        self.put("carol", "team.example")
+        self.assertIsInstance(self.error("carol", "Team"), MailboxReferral)
+        hidden, missing = self.error("bob", "Team"), self.error("bob", "Nothing")
+        self.assertIs(type(hidden), NoSuchMailbox)
+        self.assertIs(type(hidden), type(missing))
+        self.assertEqual((hidden.code, hidden.public), (missing.code, missing.public))
+
+    @proves("M11")
+    def test_nobody_is_sent_to_this_server_itself(self) -> None:
+        self.put("bob", "front.example", "team.example")
+        self.assertEqual(self.error("bob", "Team").urls, ("imap://bob;AUTH=*@team.example/Team",))
+        self.put("carol", "FRONT.example")
+        error = self.error("carol", "Team")
+        self.assertIsInstance(error, Unavailable)
+        self.assertIn("this server itself", str(error))
+        self.assertNotIn("front", error.public)
