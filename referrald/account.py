@@ -134,11 +134,10 @@ class ReferralAccount:
         return await self._routing.here(self.user, [*names])
 
     async def remote(self) -> Sequence[RemoteMailbox]:
-        """Name every mailbox elsewhere."""
+        """Name every mailbox elsewhere, and the exceptions that are here."""
         if self._routing is None:
             return ()
-        listed = await self._routing.remote(self.user)
-        return [entry for entry in listed if not entry.location.here]
+        return await self._routing.remote(self.user)
 
     async def subscriptions(self) -> frozenset[str]:
         """Name all that is subscribed here."""

@@ -304,7 +304,7 @@ class IReferralAccount(Interface):
         """Name every mailbox that is here, and none that has moved away."""
 
     def remote() -> Awaitable[Sequence[RemoteMailbox]]:
-        """Name every mailbox elsewhere; raises `Unavailable`."""
+        """Name every mailbox elsewhere, and the exceptions that are here; raises `Unavailable`."""
 
     def subscriptions() -> Awaitable[frozenset[str]]:
         """Name all that is subscribed here, be there such mailboxes or not."""

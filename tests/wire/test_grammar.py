@@ -184,7 +184,8 @@ class Mailboxes(GrammarCase):
         self.assertEqual(parse(grammar.create, b"CREATE a (USE ())"), ("a", ()))
         self.refuses(
             grammar.create, b"CREATE", b"CREATE a ()", b"CREATE a (USE)",
-            b"CREATE a (FOR (\\Sent))", b"CREATE a (USE (\\Seen))", b"CREATE a (USE (\\Sent)) b", b"CREATE a (USE (\\Sent)",
+            b"CREATE a (FOR (\\Sent))", b"CREATE a (USE (\\Seen))",
+            b"CREATE a (USE (\\Sent)) b", b"CREATE a (USE (\\Sent)",
         )  # fmt: skip
 
     def test_status_items_come_in_upper_case(self) -> None:
