@@ -9,7 +9,9 @@ from typing import Any, Protocol
 import attrs
 
 from referrald.config.settings import Config
+from referrald.mailmodel import MailboxDecision, MailboxEntry, MailboxLocation, RemoteMailbox
 from referrald.model import Decision, Home, Login
+from referrald.routing.policy import PolicySettings
 
 
 class Normaliser(Protocol):
@@ -60,6 +62,53 @@ class Router(Protocol):
         ...
 
 
+class Locations(Protocol):
+    """What is needed of the backends that know of mailboxes."""
+
+    async def locate(self, user: str, name: str) -> MailboxLocation | None:
+        """Say where a mailbox is, None when no backend does; raises `Unavailable`."""
+        ...
+
+
+class Mailboxes(Protocol):
+    """What is needed of the router of mailboxes."""
+
+    @property
+    def locations(self) -> Locations:
+        """What the backends say."""
+        ...
+
+    @property
+    def policy(self) -> PolicySettings:
+        """Where clients may be sent."""
+        ...
+
+    async def locate(self, user: str, name: str) -> MailboxDecision:
+        """Decide about a mailbox; never raises."""
+        ...
+
+    async def remote(self, user: str) -> Sequence[RemoteMailbox]:
+        """Name all that backends list, with what they say to be here; raises `Unavailable`."""
+        ...
+
+
+class Account(Protocol):
+    """What is needed of a user's account, see `referrald.interfaces.IReferralAccount`."""
+
+    @property
+    def delimiter(self) -> str:
+        """The character between the levels of names."""
+        ...
+
+    async def entries(self) -> Sequence[MailboxEntry]:
+        """Name every mailbox that is here; raises `Unavailable`."""
+        ...
+
+    async def subscriptions(self) -> frozenset[str]:
+        """Name all that is subscribed here."""
+        ...
+
+
 class Assembled(Protocol):
     """What is needed of `referrald.assembly.Assembly`."""
 
@@ -76,6 +125,15 @@ class Assembled(Protocol):
     @property
     def router(self) -> Router:
         """What is done about it?"""
+        ...
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        """Where is a mailbox?"""
+        ...
+
+    async def account(self, user: str) -> Account:
+        """Give a user's account; raises `Unavailable` where no mailboxes are kept."""
         ...
 
     async def start(self) -> None:

@@ -1,25 +1,43 @@
-"""Show where a user lives and what a login would get.
+"""Show where a user or a mailbox lives and what a client would get.
 
 Asks the backends as the server does and prints the decision, the URL that the client would be sent,
 the backend that said so, and how long the answer is kept. The user need not log in. The backends
 are asked anew by this process: what the running server has in its cache is not seen, and the age
 that is shown is that of the answer in this process.
 
-Exits with 1 when the login would be refused.
+With --mailbox it is about one mailbox of that user: what is decided about the login and about the
+name, all URLs in order of preference with their servers and the name there ("personal" when it is
+there because all of the user's mail is), and the servers that were left out and why. Of a mailbox that is elsewhere it shows as well, word for word, what SELECT
+answers: to a client that has asked for remote names ("asked", with RLIST, RLSUB or LIST (REMOTE)),
+to one that never has ("unasked", after the value of "[referral] mailboxes"), and what STATUS
+answers to the one that has asked (after the value of "[referral] status"). A name that is served
+here is not looked for in the store: a backend need not speak of it, and it need not exist.
+
+Exits with 1 when the login, or the mailbox, would be refused.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+import attrs
 
 from referrald.config.settings import Config
-from referrald.ctl.assembly import Found, running
+from referrald.ctl.assembly import Assembled, Found, Mailboxes, running
 from referrald.ctl.loading import load_config
 from referrald.ctl.output import Seconds
 from referrald.ctl.terminal import Refused, Terminal
-from referrald.errors import Unavailable
-from referrald.model import Decision, Home, Login, Refer, Refuse
+from referrald.errors import MailboxReferral, Unavailable
+from referrald.mailmodel import MailboxDecision, MailboxLocation, ReferMailbox
+from referrald.model import Decision, Home, Login, Refer, Refuse, Server
+from referrald.session import referring
+from referrald.wire.names import encode_utf7
+from referrald.wire.response import Status, body
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,36 +57,57 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_false",
         help="as for a client that came without TLS",
     )
+    parser.add_argument(
+        "--mailbox",
+        metavar="NAME",
+        help="show where this mailbox is; the name as people write it, levels divided by /",
+    )
 
 
 def run(arguments: Namespace, terminal: Terminal) -> int:
-    """Print what a login would get."""
+    """Print what a login would get, or a client that opens the mailbox."""
     config = load_config(arguments, terminal)
+    mailbox = None if arguments.mailbox is None else mailbox_name(arguments.mailbox)
 
-    async def work(reactor: Any) -> tuple[Decision, dict[str, Any]]:
-        return await look_up(config, reactor, arguments.user, arguments.secure)
+    async def work(reactor: Any) -> tuple[bool, dict[str, Any]]:
+        async with running(config, reactor) as assembly:
+            login = Login(user=known_name(assembly, arguments.user), secure=arguments.secure)
+            if mailbox is None:
+                return await look_up(config, assembly, login)
+            return await look_up_mailbox(config, assembly, login, mailbox)
 
-    decision, fields = terminal.run(work)
+    refused, fields = terminal.run(work)
     terminal.output.record(fields)
-    return 1 if isinstance(decision, Refuse) else 0
+    return 1 if refused else 0
 
 
-async def look_up(
-    config: Config, reactor: Any, user: str, secure: bool
-) -> tuple[Decision, dict[str, Any]]:
-    """Ask the backends; gives the decision and what there is to show."""
-    async with running(config, reactor) as assembly:
-        try:
-            name = assembly.authenticator.normalise(user)
-        except ValueError as error:
-            raise Refused(f"no user can have that name: {error}") from error
-        login = Login(user=name, secure=secure)
-        try:
-            source = _source(config, await assembly.directory.explain(login))
-        except Unavailable:
-            source = {}  # the decision will say why
-        decision = await assembly.router.route(login)
-        return decision, {"user": name, **_decision(decision), **source}
+def known_name(assembly: Assembled, user: str) -> str:
+    """Give the name under which a user is known; raises `Refused` for an impossible one."""
+    try:
+        return assembly.authenticator.normalise(user)
+    except ValueError as error:
+        raise Refused(f"no user can have that name: {error}") from error
+
+
+def mailbox_name(text: str) -> str:
+    """Give the name of a mailbox as the server knows it; raises `Refused` where a client cannot."""
+    try:
+        encode_utf7(text)
+    except ValueError as error:
+        raise Refused(f"no mailbox can have that name: {error}") from error
+    if not text:
+        raise Refused("no mailbox can have that name: it is empty")
+    return "INBOX" if text.upper() == "INBOX" else text
+
+
+async def look_up(config: Config, assembly: Assembled, login: Login) -> tuple[bool, dict[str, Any]]:
+    """Ask the backends; says whether the login is refused, and gives what there is to show."""
+    try:
+        source = _source(config, await assembly.directory.explain(login))
+    except Unavailable:
+        source = {}  # the decision will say why
+    decision = await assembly.router.route(login)
+    return isinstance(decision, Refuse), {"user": login.user, **_decision(decision), **source}
 
 
 def _decision(decision: Decision) -> dict[str, Any]:
@@ -98,7 +137,7 @@ def _home(home: Home | None) -> dict[str, Any]:
     """Show what the backend said."""
     if home is None:
         return {"home": "unknown"}
-    servers = [f"{server} ({server.security.value})" for server in home.servers]
+    servers = [_server(server) for server in home.servers]
     return {"home": servers or "here", "user there": home.user, "closed": home.closed}
 
 
@@ -107,3 +146,116 @@ def _kept(config: Config, home: Home | None) -> float:
     if home is None:
         return config.directory.cache_missing
     return config.directory.cache_found if home.ttl is None else home.ttl
+
+
+# -- one mailbox -----------------------------------------------------------------------------
+
+
+async def look_up_mailbox(
+    config: Config, assembly: Assembled, login: Login, name: str
+) -> tuple[bool, dict[str, Any]]:
+    """Ask about a mailbox; says whether it or the login is refused, and gives what to show."""
+    admitted = await assembly.router.route(login)
+    decision = await assembly.mailboxes.locate(login.user, name)
+    try:
+        location = await assembly.mailboxes.locations.locate(login.user, name)
+    except Unavailable:
+        location = None  # the decision says why
+    return isinstance(decision, Refuse) or isinstance(admitted, Refuse), {
+        "user": login.user,
+        "mailbox": name,
+        "login": _login(admitted),
+        **_mailbox_decision(decision),
+        **_location(config, assembly.mailboxes, location),
+        **_answers(config, decision),
+    }
+
+
+def _login(decision: Decision) -> str:
+    """Show in short what comes before all mailboxes."""
+    if isinstance(decision, Refuse):
+        return f"refuse: {decision.cause or decision.text}"
+    if isinstance(decision, Refer) and decision.authenticated:
+        return "refer, and serve what is public here"
+    return decision.outcome
+
+
+def _mailbox_decision(decision: MailboxDecision) -> dict[str, Any]:
+    fields: dict[str, Any] = {"decision": decision.outcome}
+    if isinstance(decision, ReferMailbox):
+        replicas = decision.replicas
+        fields |= {
+            "urls": decision.urls,
+            "servers": [_server(replica.server) for replica in replicas],
+            "name there": _each(replica.name for replica in replicas),
+            "user there": _each(replica.user for replica in replicas if replica.user),
+            "personal": decision.personal or None,
+        }
+    elif isinstance(decision, Refuse):
+        fields |= {"code": decision.code, "text": decision.text, "cause": decision.cause or None}
+    return {**fields, "backend": decision.source or None}
+
+
+def _each(values: Iterable[str]) -> tuple[str, ...]:
+    """Give each value once, in order."""
+    return tuple(dict.fromkeys(values))
+
+
+def _server(server: Server) -> str:
+    return f"{server} ({server.security.value})"
+
+
+def _location(
+    config: Config, mailboxes: Mailboxes, location: MailboxLocation | None
+) -> dict[str, Any]:
+    """Show what a backend said that the decision does not tell."""
+    if location is None:
+        return {}
+    objections = [
+        (replica.server, mailboxes.policy.objection(replica.server))
+        for replica in location.replicas
+    ]
+    kept = config.directory.cache_found if location.ttl is None else location.ttl
+    return {
+        "left out": _each(f"{_server(server)}: {why}" for server, why in objections if why),
+        "moving": location.moving or None,
+        "ttl": Seconds(kept),
+    }
+
+
+@attrs.frozen(kw_only=True)
+class _Client:
+    """Stands for a session and for its door, as far as an answer depends on them."""
+
+    unasked: str
+    refer_status: bool
+    asks_for_remote: bool
+
+    @property
+    def door(self) -> _Client:
+        return self
+
+
+def _answers(config: Config, decision: MailboxDecision) -> dict[str, str]:
+    """Show what clients are told of a mailbox that is elsewhere, by the session's own rules."""
+    if not isinstance(decision, ReferMailbox):
+        return {}
+    section = config.referral
+    error = MailboxReferral(decision.urls, personal=decision.personal)
+    asked, unasked = (
+        cast(
+            "ReferralServer",
+            _Client(unasked=section.mailboxes, refer_status=section.status, asks_for_remote=asks),
+        )
+        for asks in (True, False)
+    )
+    switch = "true" if section.status else "false"
+    return {
+        "asked": _line(referring.status(asked, error)),
+        "unasked": f"{section.mailboxes}: {_line(referring.status(unasked, error))}",
+        "STATUS": f"{switch}: {_line(referring.counts(asked, error))}",
+    }
+
+
+def _line(status: Status) -> str:
+    return body(status).decode("ascii").rstrip("\r\n")
