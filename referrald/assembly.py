@@ -41,6 +41,9 @@ from referrald.session.followers import Followers
 from referrald.store.memory import MemoryStore
 from referrald.transcript import transcript
 
+LOOP_COUNT, LOOP_WINDOW = 20, 10.0
+"""So many referrals to one mailbox within so many seconds mean that two servers disagree."""
+
 
 class Lasting:
     """What outlives a reload: timers, counts, logs, the certificate holder, the store.
@@ -60,6 +63,7 @@ class Lasting:
         self.store = MemoryStore(public=self.public)
         self.routing = MailboxRouting()
         self.followers = Followers(reactor.seconds)
+        self.loops = StormBreaker(clock=reactor.seconds, count=LOOP_COUNT, window=LOOP_WINDOW)
         self._breaker: tuple[tuple[int, float], StormBreaker] | None = None
 
     def breaker(self, config: Config) -> StormBreaker:
@@ -242,6 +246,7 @@ class Assembly:
             unasked=config.referral.mailboxes,
             refer_status=config.referral.status,
             followers=lasting.followers,
+            loops=lasting.loops if config.referral.storm_count else None,
             tls=lasting.tls if starttls else None,
             allow_cleartext=listener.allow_cleartext,
             drain=listener.drain,

@@ -53,6 +53,18 @@ class Wheel(Protocol):
         ...
 
 
+class Breaker(Protocol):
+    """Counts referrals by whom and from where."""
+
+    def is_storm(self, user: str, peer: str) -> bool:
+        """Say whether there were too many."""
+        ...
+
+    def note_referred(self, user: str, peer: str) -> None:
+        """Count one."""
+        ...
+
+
 class Counts(Protocol):
     """Connections in all and by address."""
 
@@ -85,6 +97,7 @@ class Door:
     router: None means that the realm alone decides.
     realm: gives the IAccount of a user who is served here (`twisted.cred.portal.IRealm`), or None.
     unasked: what a client is told of remote mailboxes that has never asked for them.
+    loops: notices clients that go round between two servers for a mailbox; None means nobody does.
     refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
     allow_cleartext: take credentials without TLS.
@@ -111,6 +124,7 @@ class Door:
     referral_text: str = "Your mailbox is on another server."
     unasked: Literal["hide", "say"] = "hide"
     refer_status: bool = False
+    loops: Breaker | None = None
     tls: Any = None
     allow_cleartext: bool = False
     drain: str = ""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 TAKEN: Final = no("That name belongs to another server.", Code("CANNOT"))
 NO_COUNTS: Final = no("Counts of a mailbox on another server are not told here.")
+LOOP: Final = no(
+    "Your mail program is sent here for this mailbox again and again; two servers may disagree.",
+    Code("LIMIT"),
+)
 NONE: Final = no(NoSuchMailbox.public, Code("NONEXISTENT"))
 
 
@@ -29,7 +33,25 @@ def status(session: ReferralServer, error: MailboxReferral) -> Status:
     """Refer, or deny that there is such a mailbox."""
     if not is_told(session, error):
         return NONE
+    if _goes_round(session, error.urls[0]):
+        return LOOP
     return referral("NO", error.urls, f"{error.public[:-1]}: {_host(error.urls[0])}.")
+
+
+def _goes_round(session: ReferralServer, url: str) -> bool:
+    """Notice a client that two servers send to each other: no person is so fast."""
+    loops = session.door.loops
+    if loops is None:
+        return False
+    if loops.is_storm(f"{session.user} {url}", session.peer_host):
+        session.door.notes.note(
+            f"loop {session.user} {url}",
+            f"{session.session_id} {session.peer}: {session.user} was referred to {url} too often; "
+            "is this server told there that it has the mailbox?",
+        )
+        return True
+    loops.note_referred(f"{session.user} {url}", session.peer_host)
+    return False
 
 
 def _host(url: str) -> str:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.errors import NoPermission
 from referrald.model import Serve
+from referrald.routing.guard import StormBreaker
 from tests.proves import proves
 from tests.session.abroad import DOWN, MOVING, Site, at, url
 from tests.session.inbox import fetch, say
@@ -120,6 +123,35 @@ class Follower(SynchronousTestCase):
         self.assertEqual(say(other, b"SELECT shared")[0], NOT_THERE)
         self.site.house.clock.advance(86_401)
         self.assertEqual(say(self.site.log_in(), b"SELECT shared")[0], NOT_THERE)
+
+
+class Loop(SynchronousTestCase):
+    """Two servers that each say that the other has the mailbox."""
+
+    def setUp(self) -> None:
+        clock = Clock()
+        loops = StormBreaker(clock=clock.seconds, count=20, window=10.0)
+        self.site = Site(dict(PLACES), loops=loops)
+        self.clock = clock
+        self.client = self.site.log_in(b'RLIST "" *')
+
+    @proves("M11")
+    def test_a_client_that_comes_back_at_once_is_stopped_and_told_why(self) -> None:
+        for _ in range(20):
+            client = self.site.log_in()
+            self.assertEqual(say(client, b"SELECT shared")[0], NO_BOTH)
+        for _ in range(3):
+            answer, _ = say(self.site.log_in(), b"SELECT shared")
+            self.assertTrue(answer.startswith(b"NO [LIMIT] Your mail program is sent here"), answer)
+        self.assertIn("bob was referred to " + url("FOO"), self.site.house.notes.lines[0])
+        self.assertTrue(say(client, b"SELECT Entw&APw-rfe")[0].startswith(b"NO [REFERRAL "))
+        self.clock.advance(11)
+        self.assertEqual(say(client, b"SELECT shared")[0], NO_BOTH)
+
+    def test_one_that_takes_its_time_is_not(self) -> None:
+        for _ in range(50):
+            self.assertEqual(say(self.client, b"SELECT shared")[0], NO_BOTH)
+            self.clock.advance(1)
 
 
 @proves("M5")
@@ -310,8 +342,6 @@ class Moving(SynchronousTestCase):
         self.assertEqual(self.client.session.state, "select")
 
     def test_the_mailbox_itself_may_say_that_it_is_gone(self) -> None:
-        from referrald.errors import NoPermission
-
         self.client.session.mailboxGone(NoPermission("right r was taken away"))
         self.assertIn(b"[CLOSED]", self.client.read())
         self.assertTrue(say(self.client, b"FETCH 1 UID")[0].startswith(b"NO [NOPERM] "))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.mailmodel import MailboxLocation, Replica
 from tests.proves import proves
 from tests.session.inbox import fetch, say
 from tests.session.mail import NESTED, SIMPLE
@@ -190,9 +191,6 @@ class Elsewhere(SynchronousTestCase):
 
     @proves("M11", "L9")
     def test_nobody_is_sent_back_here(self) -> None:
-        from referrald.mailmodel import MailboxLocation, Replica
-        from tests.session.native import OWN
-
         replica = Replica(server=OWN, name="x")
         self.site.backend.set_mailbox("bob", "loop", MailboxLocation(replicas=(replica,)))
         answer, _ = say(self.client, b"SELECT loop")
