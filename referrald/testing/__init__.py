@@ -13,14 +13,18 @@ from referrald.testing.backends import (
     BackendContract,
     MemoryBackend,
 )
+from referrald.testing.mailboxes import MAILBOXES, RICH_MAILBOXES, MailboxContract
 from referrald.testing.stores import MailStoreContract
 
 __all__ = [
     "HOMES",
+    "MAILBOXES",
     "ODD_NAMES",
     "RICH_HOMES",
+    "RICH_MAILBOXES",
     "SERVER",
     "BackendContract",
     "MailStoreContract",
+    "MailboxContract",
     "MemoryBackend",
 ]

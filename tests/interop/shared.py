@@ -28,9 +28,10 @@ def table(servers: Mapping[str, int], *entries: str) -> str:
     return "\n".join([*lines, *entries])
 
 
-def entry(match: str, server: str | Sequence[str], **more: Any) -> str:
+def entry(match: str, server: str | Sequence[str] | None, **more: Any) -> str:
     """Write one entry for mailboxes."""
     values = {"match": match, "server": server, **more}
+    values = {key: value for key, value in values.items() if value is not None}
     # What JSON writes is TOML as well, as long as nothing is escaped as a surrogate pair.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     return "\n".join(["[[mailboxes]]", *lines, ""])

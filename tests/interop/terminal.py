@@ -35,7 +35,7 @@ class Terminal:
             data = os.read(self.terminal, 65_536)
         except OSError:
             return False
-        self.seen += ESCAPE.sub(b"", data)
+        self.seen += ESCAPE.sub(b"", data).replace(b"\0", b"")
         return bool(data)
 
     def expect(self, *texts: str) -> str:
@@ -48,6 +48,13 @@ class Terminal:
             if not self.read(0.2):
                 break
         raise AssertionError(f"none of {texts} was shown, but {self.seen[-2000:]!r}")
+
+    def settle(self) -> None:
+        """Wait until nothing is shown for a while: keys that come earlier may be dropped."""
+        shown = -1
+        while shown != len(self.seen):
+            shown = len(self.seen)
+            self.read(0.3)
 
     def type(self, keys: str) -> None:
         """Press keys."""

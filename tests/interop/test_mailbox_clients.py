@@ -25,7 +25,7 @@ class NotFollowing(InteropCase):
     def test_where_they_are_hidden_imaplib_does_not_see_them_until_it_asks(self) -> None:
         front, home = self.start("hide")
         with open_client(front.port) as client:
-            self.assertEqual(client.list()[1], [b'() "/" INBOX'])
+            self.assertEqual(client.list()[1], [b'(\\HasNoChildren) "/" INBOX'])
             status, data = client.select(quoted("#shared/Minutes"))
             self.assertEqual((status, data[0][:14]), ("NO", b"[NONEXISTENT] "))
             self.assertEqual(client.append(quoted("#shared/Plans"), "", "", message("x"))[0], "NO")
@@ -92,7 +92,7 @@ class Rows(InteropCase):
                 entry("Minutes", "a", name="shared/Minutes"),
                 entry("Plans", "b", name="shared/Plans"),
                 entry("Underway", "b", moving=True),
-                entry("Nowhere", [], moving=True),
+                entry("Nowhere", None, moving=True),
             ),
         )
         self.client = self.front.connect()

@@ -8,7 +8,7 @@ from referrald.mailmodel import MailboxLocation, Replica
 from tests.proves import proves
 from tests.session.inbox import fetch, say
 from tests.session.mail import NESTED, SIMPLE
-from tests.session.native import Site
+from tests.session.native import OWN, Site
 
 
 @proves("base:SELECT")
