@@ -7,11 +7,12 @@ that is shown is that of the answer in this process.
 
 With --mailbox it is about one mailbox of that user: what is decided about the login and about the
 name, all URLs in order of preference with their servers and the name there ("personal" when it is
-there because all of the user's mail is), and the servers that were left out and why. Of a mailbox that is elsewhere it shows as well, word for word, what SELECT
-answers: to a client that has asked for remote names ("asked", with RLIST, RLSUB or LIST (REMOTE)),
-to one that never has ("unasked", after the value of "[referral] mailboxes"), and what STATUS
-answers to the one that has asked (after the value of "[referral] status"). A name that is served
-here is not looked for in the store: a backend need not speak of it, and it need not exist.
+there because all of the user's mail is), and the servers that were left out and why. Of a mailbox
+that is elsewhere it shows as well, word for word, what SELECT answers: to a client that has asked
+for remote names ("asked", with RLIST, RLSUB or LIST (REMOTE)), to one that never has ("unasked",
+after the value of "[referral] mailboxes"), and what STATUS answers to the one that has asked (after
+the value of "[referral] status"). A name that is served here is not looked for in the store: no
+backend need speak of it, and there need not be such a mailbox.
 
 Exits with 1 when the login, or the mailbox, would be refused.
 """
@@ -230,6 +231,7 @@ class _Client:
     unasked: str
     refer_status: bool
     asks_for_remote: bool
+    loops: None = None
 
     @property
     def door(self) -> _Client:

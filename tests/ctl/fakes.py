@@ -22,7 +22,10 @@ from referrald.ctl import assembly
 from referrald.ctl.main import make_parser, run
 from referrald.ctl.output import Output
 from referrald.ctl.terminal import Terminal
+from referrald.errors import Unavailable
+from referrald.mailmodel import MailboxDecision, MailboxEntry, MailboxLocation, RemoteMailbox
 from referrald.model import Decision, Home, Login, Serve
+from referrald.routing.policy import PolicySettings
 
 CONFIG = """
 [server]
@@ -55,6 +58,56 @@ class Found:
     cached: bool = False
 
 
+class FakeLocations:
+    """What backends say of single mailboxes."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, MailboxLocation] = {}
+        self.down: Exception | None = None
+        self.asked: list[tuple[str, str]] = []
+
+    async def locate(self, user: str, name: str) -> MailboxLocation | None:
+        self.asked.append((user, name))
+        if self.down is not None:
+            raise self.down
+        return self.known.get(name)
+
+
+class FakeMailboxes:
+    """Stands for the router of mailboxes; what is not decided about is served."""
+
+    def __init__(self) -> None:
+        self.locations = FakeLocations()
+        self.policy = PolicySettings()
+        self.decisions: dict[str, MailboxDecision] = {}
+        self.listed: list[RemoteMailbox] = []
+        self.down: Exception | None = None
+
+    async def locate(self, user: str, name: str) -> MailboxDecision:
+        return self.decisions.get(name, Serve())
+
+    async def remote(self, user: str) -> Sequence[RemoteMailbox]:
+        if self.down is not None:
+            raise self.down
+        return self.listed
+
+
+class FakeAccount:
+    """A user's own mailboxes."""
+
+    delimiter = "/"
+
+    def __init__(self) -> None:
+        self.local = [MailboxEntry(name="INBOX")]
+        self.subscribed: frozenset[str] = frozenset()
+
+    async def entries(self) -> Sequence[MailboxEntry]:
+        return self.local
+
+    async def subscriptions(self) -> frozenset[str]:
+        return self.subscribed
+
+
 class FakeAssembly:
     """Stands for the server's assembly and all of its parts."""
 
@@ -69,6 +122,9 @@ class FakeAssembly:
         self.lines: list[bytes] = []
         self.config: Config | None = None
         self.authenticator = self.directory = self.router = self
+        self.mailboxes = FakeMailboxes()
+        self.mail: FakeAccount | None = FakeAccount()
+        self.accounts: list[str] = []
 
     def assemble(self, config: Config, reactor: Any) -> FakeAssembly:
         self.config = config
@@ -95,6 +151,12 @@ class FakeAssembly:
         if self.down is not None:
             raise self.down
         return self.found
+
+    async def account(self, user: str) -> FakeAccount:
+        self.accounts.append(user)
+        if self.mail is None:
+            raise Unavailable("this server keeps no mailboxes")
+        return self.mail
 
     async def transcript(self, lines: Sequence[bytes]) -> bytes:
         self.lines += lines

@@ -5,8 +5,11 @@ import attrs
 from referrald.config.settings import LogSection
 from referrald.ctl.assembly import quiet
 from referrald.errors import Unavailable
-from referrald.model import Home, Login, Refer, Refuse, Security, Server
-from tests.ctl.fakes import CtlTestCase, Found
+from referrald.mailmodel import MailboxLocation, ReferMailbox, Replica
+from referrald.model import Home, Login, Refer, Refuse, Security, Serve, Server
+from referrald.routing.policy import PolicySettings
+from tests.ctl.fakes import CONFIG, CtlTestCase, Found
+from tests.proves import proves
 
 HOME1 = Server(host="home1.example.org", port=993, security=Security.TLS)
 HOME2 = Server(host="home2.example.org")
@@ -109,3 +112,163 @@ class Lookup(CtlTestCase):
         assert config is not None
         self.assertTrue(config.log.logins.endswith("/logins.log"))
         self.assertEqual(quiet(config), attrs.evolve(config, log=LogSection(logins="twisted")))
+
+
+URL1 = "imap://al;AUTH=*@home1.example.org:993/Team/Plans"
+URL2 = "imap://alice;AUTH=*@home2.example.org/Plans"
+AT1 = Replica(server=HOME1, name="Team/Plans", user="al")
+AT2 = Replica(server=HOME2, name="Plans")
+REFERRED = f"NO [REFERRAL {URL1} {URL2}] That mailbox is on another server: home1.example.org:993."
+NO_COUNTS = "NO Counts of a mailbox on another server are not told here."
+NO_SUCH = "NO [NONEXISTENT] There is no such mailbox."
+
+
+class LookupOfAMailbox(CtlTestCase):
+    def remote(self, name: str = "Plans", *, personal: bool = False) -> None:
+        mailboxes = self.assembly.mailboxes
+        mailboxes.decisions[name] = ReferMailbox(
+            urls=(URL1, URL2), replicas=(AT1, AT2), source="shared", personal=personal
+        )
+        if not personal:
+            mailboxes.locations.known[name] = MailboxLocation(replicas=(AT1, AT2), source="shared")
+
+    def settings(self, text: str) -> None:
+        self.write("r.toml", f'{CONFIG}type = "fake"\n\n[referral]\n{text}\n')
+
+    @proves("M2", "M14")
+    def test_a_referral_is_shown_with_all_its_urls_and_what_clients_are_told(self) -> None:
+        self.remote()
+        self.assertEqual(
+            self.run_ctl("lookup", "Alice", "--mailbox", "Plans"),
+            (
+                0,
+                "user        alice\n"
+                "mailbox     Plans\n"
+                "login       serve\n"
+                "decision    refer\n"
+                f"urls        {URL1}, {URL2}\n"
+                "servers     home1.example.org:993 (tls), home2.example.org (starttls)\n"
+                "name there  Team/Plans, Plans\n"
+                "user there  al\n"
+                "backend     shared\n"
+                "ttl         1m\n"
+                f"asked       {REFERRED}\n"
+                f"unasked     hide: {NO_SUCH}\n"
+                f"STATUS      false: {NO_COUNTS}\n",
+                "",
+            ),
+        )
+        self.assertEqual(self.assembly.mailboxes.locations.asked, [("alice", "Plans")])
+        self.assertEqual(self.assembly.steps, ["start", "stop"])
+
+    def test_programs_get_lists(self) -> None:
+        self.remote()
+        code, value = self.run_json("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual((code, value["urls"], value["ttl"]), (0, [URL1, URL2], 60))
+        self.assertEqual(value["name there"], ["Team/Plans", "Plans"])
+
+    def test_what_clients_are_told_is_as_configured(self) -> None:
+        self.remote()
+        self.settings('mailboxes = "say"\nstatus = true')
+        _, value = self.run_json("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual(value["asked"], REFERRED)
+        self.assertEqual(value["unasked"], f"say: {REFERRED}")
+        self.assertEqual(value["STATUS"], f"true: {REFERRED}")
+
+    def test_where_all_of_the_mail_is_every_client_is_told(self) -> None:
+        self.remote("INBOX", personal=True)
+        self.assembly.decision = Refer(url="imap://h/", server=HOME1, authenticated=True)
+        code, value = self.run_json("lookup", "alice", "--mailbox", "inBox")
+        self.assertEqual((code, value["mailbox"], value["personal"]), (0, "INBOX", True))
+        self.assertEqual(value["login"], "refer, and serve what is public here")
+        self.assertEqual(value["unasked"], f"hide: {REFERRED}")
+        self.assertNotIn("ttl", value)
+
+    def test_a_mailbox_that_is_here(self) -> None:
+        self.assembly.mailboxes.decisions["Entwürfe"] = Serve(source="users")
+        self.assertEqual(
+            self.run_ctl("lookup", "alice", "--mailbox", "Entwürfe"),
+            (
+                0,
+                "user      alice\nmailbox   Entwürfe\nlogin     serve\ndecision  serve\n"
+                "backend   users\n",
+                "",
+            ),
+        )
+
+    def test_a_mailbox_that_is_moving_is_refused(self) -> None:
+        mailboxes = self.assembly.mailboxes
+        mailboxes.locations.known["Plans"] = MailboxLocation(moving=True, ttl=5)
+        mailboxes.decisions["Plans"] = Refuse(
+            code="INUSE", text="Wait.", cause="mailbox Plans is being moved", source="shared"
+        )
+        code, out, _ = self.run_ctl("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual(code, 1)
+        self.assertIn(
+            "decision  refuse\ncode      INUSE\ntext      Wait.\n"
+            "cause     mailbox Plans is being moved\nbackend   shared\n", out,
+        )  # fmt: skip
+        self.assertIn("moving    yes\nttl       5s\n", out)
+        self.assertNotIn("asked", out)
+
+    def test_a_mailbox_that_is_moving_can_be_referred_already(self) -> None:
+        self.remote()
+        self.assembly.mailboxes.locations.known["Plans"] = MailboxLocation(
+            replicas=(AT1, AT2), moving=True
+        )
+        code, value = self.run_json("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual((code, value["decision"], value["moving"]), (0, "refer", True))
+
+    @proves("M11")
+    def test_servers_that_nobody_may_be_sent_to_are_shown_with_the_reason(self) -> None:
+        self.remote()
+        self.assembly.mailboxes.policy = PolicySettings(own_names=[("HOME2.example.org", 143)])
+        _, value = self.run_json("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual(value["left out"], ["home2.example.org (starttls): this server itself"])
+
+    def test_backends_that_are_down_leave_the_refusal(self) -> None:
+        mailboxes = self.assembly.mailboxes
+        mailboxes.locations.down = Unavailable("shared: timeout")
+        mailboxes.decisions["Plans"] = Refuse(
+            code="UNAVAILABLE", text="Later.", cause="shared: timeout"
+        )
+        code, value = self.run_json("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual(
+            (code, value),
+            (
+                1,
+                {
+                    "user": "alice",
+                    "mailbox": "Plans",
+                    "login": "serve",
+                    "decision": "refuse",
+                    "code": "UNAVAILABLE",
+                    "text": "Later.",
+                    "cause": "shared: timeout",
+                    "backend": None,
+                },
+            ),
+        )
+
+    def test_who_cannot_log_in_gets_no_mailbox_either(self) -> None:
+        for refusal, shown in (
+            (Refuse(code=None, text="No.", cause="unknown"), "refuse: unknown"),
+            (Refuse(code=None, text="No."), "refuse: No."),
+        ):
+            self.assembly.decision = refusal
+            code, value = self.run_json("lookup", "nobody", "--mailbox", "Plans")
+            self.assertEqual((code, value["login"], value["decision"]), (1, shown, "serve"))
+
+    def test_a_login_that_is_referred_is_shown_and_is_no_refusal(self) -> None:
+        self.assembly.decision = Refer(url="imap://h/", server=HOME1)
+        code, value = self.run_json("lookup", "alice", "--clear", "--mailbox", "INBOX")
+        self.assertEqual((code, value["login"]), (0, "refer"))
+        self.assertEqual(self.assembly.logins, [Login(user="alice", secure=False)])
+
+    def test_names_that_no_mailbox_can_have(self) -> None:
+        for name, why in (("", "it is empty"), ("a\nb", "NUL, CR or LF"), ("\udcff", "")):
+            code, out, err = self.run_ctl("lookup", "alice", "--mailbox", name)
+            self.assertEqual((code, out, err.count("\n")), (1, "", 1))
+            self.assertIn("no mailbox can have that name: ", err)
+            self.assertIn(why, err)
+        self.assertEqual(self.assembly.steps, [])
