@@ -1,6 +1,12 @@
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import MailboxInUse, Unavailable
 from referrald.mailmodel import (
@@ -14,6 +20,7 @@ from referrald.model import Home, Refer, Refuse, Security, Serve, Server
 from tests.ctl.fakes import CONFIG, CtlTestCase, Found
 from tests.proves import proves
 
+ROOT = Path(__file__).parents[2]
 SHARED1 = Server(host="shared1.example.org", port=993, security=Security.TLS)
 SHARED2 = Server(host="shared2.example.org")
 HIDDEN = "; hidden: the policy is hide"
@@ -272,3 +279,46 @@ class WhoGetsNoLists(MailboxesTestCase):
     def test_a_server_that_keeps_no_mailboxes(self) -> None:
         self.assembly.mail = None
         self.refused("this server keeps no mailboxes")
+
+
+class TheServersOwnParts(SynchronousTestCase):
+    def run_real(self, *words: str) -> Any:
+        done = subprocess.run(
+            [sys.executable, "-m", "referrald.ctl.main", "--format", "json", "-c",
+             str(ROOT / "docs/examples/shared-folders/referrald.toml"), *words],
+            cwd=ROOT, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return json.loads(done.stdout)
+
+    @proves("M9", "M12")
+    def test_the_lists_are_those_of_the_configuration(self) -> None:
+        rows = {row["name"]: row for row in self.run_real("mailboxes", "bob")["mailboxes"]}
+        self.assertEqual(list(rows), ["INBOX", "Shared", "Shared/Minutes", "Shared/Plans"])
+        self.assertEqual((rows["INBOX"]["where"], rows["INBOX"]["why"]), (["here"], "local"))
+        self.assertEqual(
+            rows["Shared/Plans"],
+            {
+                "name": "Shared/Plans",
+                "LIST": True,
+                "RLIST": True,
+                "LSUB": True,
+                "RLSUB": True,
+                "where": ["shared1.example.org/Public/Plans", "shared2.example.org/Public/Plans"],
+                "attributes": ["\\HasNoChildren"],
+                "backend": "table",
+                "why": "table: elsewhere",
+            },
+        )
+
+    @proves("M2")
+    def test_a_mailbox_is_where_the_configuration_says(self) -> None:
+        value = self.run_real("lookup", "bob", "--mailbox", "Shared/Anything")
+        self.assertEqual(
+            value["urls"],
+            [
+                f"imap://bob;AUTH=*@{host}.example.org/Public/Anything"
+                for host in ("shared1", "shared2")
+            ],
+        )
+        self.assertEqual((value["decision"], value["backend"]), ("refer", "table"))
