@@ -50,7 +50,7 @@ GUIDE = """\
   has to ask for such folders, or it does not see them; opening one is referred:
 
     curl --user bob:{password} 'imap://{host}:{front}/' -X 'LIST "" *'
-    curl --user bob:{password} 'imap://{host}:{front}/' -X 'RLIST "" *'
+    curl --user bob:{password} 'imap://{host}:{front}/' -X 'LIST (REMOTE) "" *'
     curl -v --user bob:{password} 'imap://{host}:{front}/' -X 'SELECT {folder}'
 
     {folder_referral}

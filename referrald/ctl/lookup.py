@@ -21,9 +21,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
-
-import attrs
+from typing import Any
 
 from referrald.config.settings import Config
 from referrald.ctl.assembly import Assembled, Found, Mailboxes, running
@@ -33,12 +31,9 @@ from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import MailboxReferral, Unavailable
 from referrald.mailmodel import MailboxDecision, MailboxLocation, ReferMailbox
 from referrald.model import Decision, Home, Login, Refer, Refuse, Server
-from referrald.session import referring
+from referrald.session.audience import Audience
 from referrald.wire.names import encode_utf7
 from referrald.wire.response import Status, body
-
-if TYPE_CHECKING:
-    from referrald.session.server import ReferralServer
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -224,20 +219,6 @@ def _location(
     }
 
 
-@attrs.frozen(kw_only=True)
-class _Client:
-    """Stands for a session and for its door, as far as an answer depends on them."""
-
-    unasked: str
-    refer_status: bool
-    asks_for_remote: bool
-    loops: None = None
-
-    @property
-    def door(self) -> _Client:
-        return self
-
-
 def _answers(config: Config, decision: MailboxDecision) -> dict[str, str]:
     """Show what clients are told of a mailbox that is elsewhere, by the session's own rules."""
     if not isinstance(decision, ReferMailbox):
@@ -245,17 +226,14 @@ def _answers(config: Config, decision: MailboxDecision) -> dict[str, str]:
     section = config.referral
     error = MailboxReferral(decision.urls, personal=decision.personal)
     asked, unasked = (
-        cast(
-            "ReferralServer",
-            _Client(unasked=section.mailboxes, refer_status=section.status, asks_for_remote=asks),
-        )
+        Audience(asks=asks, unasked=section.mailboxes, refer_status=section.status)
         for asks in (True, False)
     )
     switch = "true" if section.status else "false"
     return {
-        "asked": _line(referring.status(asked, error)),
-        "unasked": f"{section.mailboxes}: {_line(referring.status(unasked, error))}",
-        "STATUS": f"{switch}: {_line(referring.counts(asked, error))}",
+        "asked": _line(asked.answer(error)),
+        "unasked": f"{section.mailboxes}: {_line(unasked.answer(error))}",
+        "STATUS": f"{switch}: {_line(asked.answer_to_status(error))}",
     }
 
 

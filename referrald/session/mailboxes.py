@@ -160,7 +160,7 @@ async def unsubscribe(session: ReferralServer, name: str) -> Answer:
     try:
         await session.mail.unsubscribe(name)
     except MailboxReferral as error:
-        if referring.is_told(session, error):
+        if referring.audience(session).is_told(error):
             raise
         # For this client the mailbox is gone; it may have subscribed to it when it was here.
         await session.mail.forget(name)

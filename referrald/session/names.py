@@ -129,7 +129,7 @@ class View:
         while box is None and name:
             name = _parent(name, self.delimiter)
             above = listed.get(name)
-            box = above if above is not None and (above.subtree or above.location.here) else None
+            box = above if above is not None and above.subtree else None
         return box is not None and not box.location.here
 
 

@@ -1,71 +1,60 @@
-"""What a client is told of a mailbox that is on another server (RFC 2193).
-
-A client that has asked for remote names gets the referral. For any other it is policy: the mailbox
-does not exist (``hide``), or a text tells a person where it is (``say``).
-"""
+"""A session's mailbox referrals: the answer, a line in the log, and an eye on clients in a loop."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from referrald.errors import MailboxReferral, NoSuchMailbox
-from referrald.wire.response import Code, Status, no, referral
+from referrald.errors import MailboxReferral
+from referrald.session.audience import Audience
+from referrald.wire.response import Code, Status, no
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
-TAKEN: Final = no("That name belongs to another server.", Code("CANNOT"))
-NO_COUNTS: Final = no("Counts of a mailbox on another server are not told here.")
 LOOP: Final = no(
     "Your mail program is sent here for this mailbox again and again; two servers may disagree.",
     Code("LIMIT"),
 )
-NONE: Final = no(NoSuchMailbox.public, Code("NONEXISTENT"))
 
 
-def is_told(session: ReferralServer, error: MailboxReferral) -> bool:
-    """Say whether this client may learn where the mailbox is."""
-    # Where all of a user's mail is, the client was told when it logged in.
-    return error.personal or session.door.unasked == "say" or session.asks_for_remote
+def audience(session: ReferralServer) -> Audience:
+    """Give what answers depend on."""
+    door = session.door
+    return Audience(
+        asks=session.asks_for_remote, unasked=door.unasked, refer_status=door.refer_status
+    )
 
 
 def status(session: ReferralServer, error: MailboxReferral) -> Status:
     """Refer, or deny that there is such a mailbox."""
-    if not is_told(session, error):
-        return NONE
-    if _goes_round(session, error.urls[0]):
-        return LOOP
-    return referral("NO", error.urls, f"{error.public[:-1]}: {_host(error.urls[0])}.")
-
-
-def _goes_round(session: ReferralServer, url: str) -> bool:
-    """Notice a client that two servers send to each other: no person is so fast."""
-    loops = session.door.loops
-    if loops is None:
-        return False
-    if loops.is_storm(f"{session.user} {url}", session.peer_host):
-        session.door.notes.note(
-            f"loop {session.user} {url}",
-            f"{session.session_id} {session.peer}: {session.user} was referred to {url} too often; "
-            "is this server told there that it has the mailbox?",
-        )
-        return True
-    loops.note_referred(f"{session.user} {url}", session.peer_host)
-    return False
-
-
-def _host(url: str) -> str:
-    """Give the server of a URL of ours, for people."""
-    return url.rpartition("@")[2].partition("/")[0]
+    return _sent(session, error, audience(session).answer(error))
 
 
 def taken(session: ReferralServer, error: MailboxReferral) -> Status:
     """Refer, or say that a new mailbox cannot have that name."""
-    return status(session, error) if is_told(session, error) else TAKEN
+    return _sent(session, error, audience(session).answer_to_create(error))
 
 
 def counts(session: ReferralServer, error: MailboxReferral) -> Status:
-    """Answer STATUS, which refers only where that is switched on: clients send hundreds."""
-    if is_told(session, error) and not session.door.refer_status:
-        return NO_COUNTS
-    return status(session, error)
+    """Answer STATUS."""
+    return _sent(session, error, audience(session).answer_to_status(error))
+
+
+def _sent(session: ReferralServer, error: MailboxReferral, answer: Status) -> Status:
+    """Note a referral that is about to be sent, unless it has been sent too often."""
+    if answer.code is None or answer.code.name != "REFERRAL":
+        return answer
+    url, who = error.urls[0], f"{session.session_id} {session.peer}: {session.user}"
+    notes, loops = session.door.notes, session.door.loops
+    if loops is not None:
+        # No person is so fast.
+        if loops.is_storm(f"{session.user} {url}", session.peer_host):
+            notes.note(
+                f"loop {session.user} {url}",
+                f"{who} was referred to {url} too often; do both servers say of the other "
+                "that the mailbox is there?",
+            )
+            return LOOP
+        loops.note_referred(f"{session.user} {url}", session.peer_host)
+    notes.note(f"mailbox of {session.user}", f"{who} referred to {url}")
+    return answer

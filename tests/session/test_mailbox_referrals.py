@@ -143,7 +143,9 @@ class Loop(SynchronousTestCase):
         for _ in range(3):
             answer, _ = say(self.site.log_in(), b"SELECT shared")
             self.assertTrue(answer.startswith(b"NO [LIMIT] Your mail program is sent here"), answer)
-        self.assertIn("bob was referred to " + url("FOO"), self.site.house.notes.lines[0])
+        lines = self.site.house.notes.lines
+        self.assertIn("bob referred to " + url("FOO"), lines[0])
+        self.assertIn("bob was referred to " + url("FOO"), lines[20])
         self.assertTrue(say(client, b"SELECT Entw&APw-rfe")[0].startswith(b"NO [REFERRAL "))
         self.clock.advance(11)
         self.assertEqual(say(client, b"SELECT shared")[0], NO_BOTH)

@@ -388,8 +388,7 @@ class Book:
         covers = [
             entry
             for entry in self.listed.values()
-            if name == entry.name
-            or ((entry.subtree or entry.location.here) and name.startswith(entry.name + "/"))
+            if name == entry.name or (entry.subtree and name.startswith(entry.name + "/"))
         ]
         nearest = max(covers, key=lambda entry: len(entry.name), default=None)
         return nearest is not None and not nearest.location.here
