@@ -270,7 +270,7 @@ class Rules(NamesCase):
             local=[],
             remote=[
                 away("t", subtree=True),
-                RemoteMailbox(name="t/mine", location=HERE),
+                RemoteMailbox(name="t/mine", location=HERE, subtree=True),
                 away("u"),
             ],
             subscriptions=frozenset({"t/deep/er", "t/mine/x", "u/x"}),
