@@ -80,12 +80,8 @@ class Rows(InteropCase):
     """The rows I94 to I107 of a list of inputs for referrals, sent over a bare socket."""
 
     def setUp(self) -> None:
-        homes = [
-            self.start_home([("alice", "secret")], folders=["shared/Minutes", "shared/Plans"])
-            for _ in range(2)
-        ]
-        self.ports = [home.port for home in homes]
-        self.homes = homes
+        # Nobody follows here, so nobody listens there either.
+        self.ports = [11431, 11432]
         self.front = self.start_shared(
             table(
                 dict(zip("ab", self.ports, strict=True)),
@@ -133,10 +129,8 @@ class Rows(InteropCase):
     @proves("M10")
     def test_i95_list_remote(self) -> None:
         lines = self.ask(b'a LIST (REMOTE) "" *')
-        self.assertRegex(
-            b"\n".join(lines), rb"(?m)^\* LIST \([^)]*\\\\Remote[^)]*\) \"/\" Minutes$"
-        )
-        self.assertNotRegex(b"\n".join(lines), rb"Remote[^)]*\) \"/\" INBOX")
+        self.assertIn(b'* LIST (\\Remote) "/" Minutes', lines)
+        self.assertIn(b'* LIST () "/" INBOX', lines)
         self.assertTrue(lines[-1].startswith(b"a OK "), lines)
 
     @proves("M5")
@@ -162,12 +156,12 @@ class Rows(InteropCase):
     @proves("M8")
     def test_i100_and_i101_copy_and_move(self) -> None:
         self.fill_inbox()
+        before = self.ask(b"b STATUS INBOX (MESSAGES)")
         for command in (b"COPY 1", b"MOVE 1", b"UID COPY 1", b"UID MOVE 1"):
             lines = self.ask(b"a " + command + b" Plans")
             self.assertEqual(len(lines), 1, lines)
             self.refers(lines[0], self.url(1, "shared/Plans"))
-        self.assertIn(b"* STATUS INBOX (MESSAGES 1)", self.ask(b"b STATUS INBOX (MESSAGES)"))
-        self.assertEqual(self.homes[1].messages("alice", "shared/Plans"), [])
+        self.assertEqual(self.ask(b"b STATUS INBOX (MESSAGES)"), before)
 
     @proves("M7")
     def test_i103_rename_between_two_servers_gives_the_pair(self) -> None:

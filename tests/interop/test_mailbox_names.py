@@ -13,11 +13,9 @@ NAMES = (
     "Board Minutes",
     "#hash",
     "R&D",
-    "100% sure",
     "a]b",
     'say "so"',
     "back\\slash",
-    "star*",
     "semi;colon=x",
     "what?",
     "a:b@c",
@@ -25,8 +23,10 @@ NAMES = (
     "Entwürfe",
     "日本/台北 😀",
 )
+# Lists would take these for patterns; they are not in lists, but can be opened.
+PATTERNS = ("100% sure", "star*")
 # Dovecot refuses these, whose files would be elsewhere; the memory store has no files.
-ODDER = ("/leading", "a/./b", "a/../b", "~tilde", "x//y")
+ODDER = ("a/./b", "a/../b", "~tilde", "./c")
 
 
 class Names(InteropCase):
@@ -34,7 +34,8 @@ class Names(InteropCase):
         """Be referred to the servers in their order, and find the mailbox at each."""
         with open_client(front.port) as client:
             lines = listed(client, "RLIST", '""', quoted(local))
-            self.assertEqual(len(lines), 1, (local, lines))
+            is_listed = set("%*").isdisjoint(local)
+            self.assertEqual(len(lines), is_listed, (local, lines))
             status, data = client.select(quoted(local))
             self.assertEqual(status, "NO")
             urls = referral(data[0])
@@ -57,12 +58,12 @@ class Names(InteropCase):
     @proves("M2", "M9", "M13")
     def test_either_url_of_a_mailbox_with_two_replicas_leads_to_it(self) -> None:
         prefix = "Geteiltes & mehr/"
-        there = [prefix + name for name in NAMES]
+        there = [prefix + name for name in (*NAMES, *PATTERNS)]
         ports = [self.start_home([("alice", "secret")], folders=there).port for _ in "ab"]
         self.fill(ports, there)
         shared = entry("#shared/", ["a", "b"], name=prefix, folders=NAMES)
         front = self.start_shared(table(dict(zip("ab", ports, strict=True)), shared))
-        for name in NAMES:
+        for name in (*NAMES, *PATTERNS):
             self.follow(front, f"#shared/{name}", prefix + name, ports)
 
     @proves("M2", "M13")
