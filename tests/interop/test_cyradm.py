@@ -57,11 +57,6 @@ class Cyradm(InteropCase):
         )
         return done.stdout, done.stderr
 
-    def names(self, home: Dovecot) -> set[str]:
-        """Give the names of alice's mailboxes at Dovecot, all of them without odd characters."""
-        with home.login("alice", "secret") as client:
-            return {line.decode("ascii").rpartition(" ")[2] for line in client.list()[1]}
-
     @proves("M4", "M6", "M9", "M10")
     def test_it_lists_creates_and_deletes_remote_mailboxes(self) -> None:
         front, home = self.start()

@@ -25,7 +25,8 @@ NAMES = (
 )
 # Lists would take these for patterns; they are not in lists, but can be opened.
 PATTERNS = ("100% sure", "star*")
-# Dovecot refuses these, whose files would be elsewhere; the memory store has no files.
+# Dovecot refuses these, whose files would be elsewhere; the memory store has no files. Names with
+# empty levels, as a leading delimiter makes them, no store here takes, nor does the table.
 ODDER = ("a/./b", "a/../b", "~tilde", "./c")
 
 
