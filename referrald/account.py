@@ -203,7 +203,8 @@ class ReferralAccount:
         elsewhere = [each for each in decisions if isinstance(each, ReferMailbox)]
         if elsewhere:
             pair = self._pair((old, decisions[0]), (new, decisions[1]))
-            raise MailboxReferral(pair, personal=all(each.personal for each in elsewhere))
+            personal = all(each.personal for each in elsewhere)
+            raise MailboxReferral(pair, personal=personal, pairs=True)
         # What is below INBOX stays where it is (RFC 3501 section 6.3.5).
         if self._routing is not None and old != INBOX:
             await self._require_below(old, new)

@@ -245,6 +245,7 @@ class Assembly:
             referral_text=config.referral.text,
             unasked=config.referral.mailboxes,
             refer_status=config.referral.status,
+            one_url=frozenset(name.lower() for name in config.referral.one_url),
             followers=lasting.followers,
             loops=lasting.loops if config.referral.storm_count else None,
             tls=lasting.tls if starttls else None,

@@ -151,17 +151,18 @@ class LoginReferral(ReferraldError, UnauthorizedLogin):
 class MailboxReferral(ReferraldError):
     """The mailbox is on another server (RFC 2193).
 
-    urls: in order of preference; for RENAME by turns the old and the new name.
+    urls: in order of preference; with ``pairs`` by turns the old and the new name of a RENAME.
     personal: the mailbox is there because all of the user's mail is.
     """
 
     code = "REFERRAL"
     public = "That mailbox is on another server."
 
-    def __init__(self, urls: Sequence[str], *, personal: bool = False) -> None:
+    def __init__(self, urls: Sequence[str], *, personal: bool = False, pairs: bool = False) -> None:
         super().__init__("mailbox referral")
         self.urls = tuple(urls)
         self.personal = personal
+        self.pairs = pairs
 
 
 class ConfigurationError(ReferraldError):

@@ -59,10 +59,16 @@ def fold_inbox(name: str) -> str:
 
 
 def checked_mailbox(name: str) -> str:
-    """Give a mailbox's name back when there can be such a mailbox; raises `Wrong`."""
+    """Give a mailbox's name back when there can be such a mailbox here; raises `Wrong`."""
     plain_text(name, LONGEST_NAME)
     if "" in name.split(DELIMITER):
         raise Wrong(f'"{show(name)}" has an empty level', "one / between two levels")
+    return checked_there(name)
+
+
+def checked_there(name: str) -> str:
+    """Give a name back that a URL can carry; raises `Wrong`."""
+    plain_text(name, LONGEST_NAME)
     try:
         mailbox_referral("imap.example.org", None, "user", name)
     except UrlError as error:
@@ -93,7 +99,7 @@ def checked_template(text: str) -> str:
         raise Wrong("has a variable that there is not", "%m, or %% for a percent sign")
     if "m" not in found:
         raise Wrong("would be one name for all mailboxes", 'such as "%m" or "Archive/%m"')
-    checked_mailbox(fill_template(text, "m"))
+    checked_there(fill_template(text, "m"))
     return text
 
 

@@ -34,13 +34,25 @@ class Audience:
 
 @attrs.frozen
 class There:
-    """One replica as the file has it: the name may be a prefix or template, the user a template."""
+    """One replica as the file has it: the name may be a prefix or template, the user a template.
+
+    delimiter: what stands between levels there.
+    """
 
     server: Server
     name: str | None
     user: str | None
     is_template: bool
     auth: str
+    delimiter: str = DELIMITER
+
+    def said(self, name: str) -> str:
+        """Write a name with the delimiter that is used there; raises `Unavailable`."""
+        if self.delimiter == DELIMITER:
+            return name
+        if self.delimiter in name:
+            raise Unavailable(f"{name!r} has the delimiter of {self.server} within a level")
+        return name.replace(DELIMITER, self.delimiter)
 
     def user_for(self, user: str) -> str | None:
         """Give the name that a user has there; raises `Unavailable` when none is left."""
@@ -81,7 +93,7 @@ class MailboxRule:
         replicas = tuple(
             Replica(
                 server=there.server,
-                name=self._name_there(there.name, name),
+                name=self._name_there(there, name),
                 user=there.user_for(user),
                 auth=there.auth,
             )
@@ -89,15 +101,16 @@ class MailboxRule:
         )
         return MailboxLocation(replicas=replicas, moving=self.moving, ttl=self.ttl)
 
-    def _name_there(self, given: str | None, name: str) -> str:
+    def _name_there(self, there: There, name: str) -> str:
+        given = there.name
         if given is None:
-            return name
+            return there.said(name)
         if self.kind == "pattern":
-            return fill_template(given, name)
+            return fill_template(given, there.said(name))
         if self.kind == "name":
             return given
         below = name[len(self.at) :]
-        return given[:-1] + below
+        return given[:-1] + there.said(below)
 
     def names(self, user: str) -> list[RemoteMailbox]:
         """Name what the entry puts into the list of a user; its own name comes first."""
@@ -131,8 +144,8 @@ def decode_rule(said: Mapping[str, Any], audience: Callable[[list[str]], Audienc
     """Read what `referrald.backends.mailboxspec` wrote; ``audience`` makes each only once."""
     words = said.get("for")
     there = tuple(
-        There(decode_server(server), name, user, is_template, auth)
-        for server, name, user, is_template, auth in said.get("replicas", ())
+        There(decode_server(server), name, user, is_template, auth, *delimiter)
+        for server, name, user, is_template, auth, *delimiter in said.get("replicas", ())
     )
     return MailboxRule(
         kind=said["kind"],

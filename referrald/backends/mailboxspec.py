@@ -30,6 +30,7 @@ from referrald.backends.mailboxnames import (
     Match,
     checked_mailbox,
     checked_template,
+    checked_there,
     is_pattern,
     read_match,
 )
@@ -37,10 +38,10 @@ from referrald.backends.servers import Wrong, did_you_mean, show
 from referrald.model import Server
 
 KEYS = (
-    "match", "server", "replicas", "name", "user", "auth", "for", "attributes", "subscribed",
-    "moving", "folders", "selectable", "ttl",
+    "match", "server", "replicas", "name", "delimiter", "user", "auth", "for", "attributes",
+    "subscribed", "moving", "folders", "selectable", "ttl",
 )  # fmt: skip
-REPLICA_KEYS = ("server", "name", "user", "auth")
+REPLICA_KEYS = ("server", "name", "delimiter", "user", "auth")
 FOLDER_KEYS = ("name", "attributes", "subscribed")
 NOSELECT = "\\Noselect"
 DEFAULTS: Mapping[str, Any] = {
@@ -59,16 +60,20 @@ class Place:
     """What an entry says of the server part: the servers, and what goes with each.
 
     name: as the file has it; None for the same name. user: with whether it is a template.
+    delimiter: what stands between levels there.
     """
 
     servers: tuple[Server, ...]
     name: str | None = None
+    delimiter: str = DELIMITER
     user: tuple[str | None, bool] = (None, False)
     auth: str = "*"
 
     def replicas(self) -> list[list[Any]]:
         """Write one replica for each server."""
-        return [[encode_server(each), self.name, *self.user, self.auth] for each in self.servers]
+        rest = [self.delimiter] if self.delimiter != DELIMITER else []
+        each_has = [self.name, *self.user, self.auth, *rest]
+        return [[encode_server(server), *each_has] for server in self.servers]
 
 
 class MailboxReader:
@@ -87,8 +92,10 @@ class MailboxReader:
         match = self._match(entry, faults)
         found = dict(self._plain(entry, faults))
         kind: Kind = match.kind if match is not None else "subtree"
-        found["replicas"] = self._replicas(entry, kind, faults)
+        replicas = found["replicas"] = self._replicas(entry, kind, faults)
         folders = list(_folders(entry.get("folders", []), match, faults))
+        if match is not None:
+            faults += _unsayable(match, [name for name, *_ in folders], replicas)
         faults += _contradictions(entry, match)
         if faults or match is None:
             raise Faults(faults)
@@ -158,9 +165,12 @@ class MailboxReader:
         return found
 
     def _place(self, table: Mapping[str, Any], kind: Kind, faults: list[Fault]) -> Place | None:
+        delimiter = table.get("delimiter", DELIMITER)
+        usable = delimiter if _is_delimiter(delimiter) else DELIMITER
         readers: dict[str, Callable[[Any], Any]] = {
             "server": self._servers,
-            "name": lambda value: _name_there(value, kind),
+            "name": lambda value: _name_there(value, kind, usable),
+            "delimiter": _delimiter,
             "user": lambda value: read_user(read_text(value)),
             "auth": read_auth,
         }
@@ -193,18 +203,44 @@ def _unknown(table: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Fault]
             yield key, Wrong("there is no such key", did_you_mean(key, keys))
 
 
-def _name_there(value: object, kind: Kind) -> str:
-    """Read ``name``: a name, for a subtree what takes the place of ``match``, or a template."""
+def _is_delimiter(value: object) -> bool:
+    return isinstance(value, str) and len(value) == 1 and value.isascii() and value.isprintable()
+
+
+def _delimiter(value: Any) -> str:
+    if not _is_delimiter(value) or value in '*%"':
+        raise Wrong("is not a delimiter", 'one character, such as "."')
+    return str(value)
+
+
+def _name_there(value: object, kind: Kind, delimiter: str) -> str:
+    """Read ``name``: a name, for a subtree what takes the place of ``match``, or a template.
+
+    What names that server has is its own affair: one may begin with the delimiter.
+    """
     text = read_text(value, LONGEST_NAME)
     if kind == "pattern":
         return checked_template(text)
     if "%m" in text:
         raise Wrong("%m is for patterns only", "write the name as it is there")
     if kind == "name":
-        return checked_mailbox(text)
-    if not text.endswith(DELIMITER):
-        raise Wrong(f'"{show(text)}" does not end in {DELIMITER}', f'such as "Public{DELIMITER}"')
-    return checked_mailbox(text[:-1]) + DELIMITER
+        return checked_there(text)
+    if not text.endswith(delimiter) or text == delimiter:
+        raise Wrong(f'"{show(text)}" does not end in {delimiter}', f'such as "Public{delimiter}"')
+    return checked_there(text[:-1]) + delimiter
+
+
+def _unsayable(match: Match, folders: list[str], replicas: list[list[Any]]) -> Iterator[Fault]:
+    """Note levels that have the delimiter of their server in them, which would split them."""
+    for delimiter in {replica[5] for replica in replicas if len(replica) > 5}:
+        same_name = any(replica[1] is None for replica in replicas)
+        if same_name and match.kind != "pattern" and delimiter in match.name:
+            wrong = f'"{show(match.name)}" has {delimiter} in it, which divides levels there'
+            yield "match", Wrong(wrong, "give it another name there")
+        for name in folders:
+            if delimiter in name:
+                wrong = f'"{show(name)}" has {delimiter} in it, which divides levels there'
+                yield "folders", Wrong(wrong, "leave it out")
 
 
 def _attributes(value: object) -> list[str]:
@@ -265,7 +301,7 @@ def _contradictions(entry: Mapping[str, Any], match: Match | None) -> Iterator[F
         yield "server", Wrong("is missing", '"here", a server, or a list of servers')
     if here and entry.get("moving"):
         yield "moving", Wrong("means nothing for what is here", "leave out one of the two")
-    for key in ("name", "user", "auth"):
+    for key in ("name", "delimiter", "user", "auth"):
         if key in entry and "replicas" in entry:
             yield key, Wrong("means nothing beside replicas", "write it in each of them")
         elif key in entry and (here or not servers):

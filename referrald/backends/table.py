@@ -56,8 +56,9 @@ begin with ``#`` do not count. It is looked at for changes as the file itself is
   Levels have ``/`` between them. INBOX is where the user's home is, and cannot be given.
 - ``server`` is a server, a list of servers in order of preference, or ``"here"`` for an exception.
 - ``name`` is the name there: of a subtree the prefix in place of ``match``; for a pattern with
-  ``%m`` for the whole name; else it is the same name. ``user`` and ``auth`` are as for homes.
-- ``replicas`` replaces these four where they differ from server to server: a list of tables.
+  ``%m`` for the whole name; else it is the same name. ``delimiter`` is what stands between the
+  levels there, if not ``/``. ``user`` and ``auth`` are as for homes.
+- ``replicas`` replaces these five where they differ from server to server: a list of tables.
 - ``for`` names the users who may see it, also by patterns (``*``, ``?``). For all others the entry
   is not there.
 - ``moving = true``: nobody is served here; clients are sent to ``server``, or without one are asked

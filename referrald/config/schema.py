@@ -246,6 +246,13 @@ REFERRAL = Section(
             help="Refer on `STATUS` as well. Many programs ask for the status of every mailbox "
             "every few minutes; without this they get a plain `NO`.",
         ),
+        Option(
+            name="one_url",
+            kind="strings",
+            default=("alpine",),
+            help="Programs, by the name that they give with `ID`, that take several URLs for one: "
+            "of a mailbox with replicas they get the first only.",
+        ),
     ),
 )
 

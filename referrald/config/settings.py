@@ -87,6 +87,7 @@ class ReferralSection:
     storm_window: float
     mailboxes: Literal["hide", "say"] = "hide"
     status: bool = False
+    one_url: tuple[str, ...] = ("alpine",)
 
 
 @attrs.frozen(kw_only=True)

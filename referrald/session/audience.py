@@ -24,11 +24,13 @@ class Audience:
 
     asks: it has asked for remote names. unasked: the policy for those that have not.
     refer_status: STATUS refers too; by default it does not, as clients send hundreds.
+    one_url: it takes several URLs for one, and gets the first only.
     """
 
     asks: bool
     unasked: Literal["hide", "say"]
     refer_status: bool
+    one_url: bool = False
 
     def is_told(self, error: MailboxReferral) -> bool:
         """Say whether this client may learn where the mailbox is."""
@@ -39,7 +41,8 @@ class Audience:
         """Refer, or deny that there is such a mailbox."""
         if not self.is_told(error):
             return NONE
-        return referral("NO", error.urls, f"{error.public[:-1]}: {_host(error.urls[0])}.")
+        urls = error.urls[:1] if self.one_url and not error.pairs else error.urls
+        return referral("NO", urls, f"{error.public[:-1]}: {_host(error.urls[0])}.")
 
     def answer_to_create(self, error: MailboxReferral) -> Status:
         """Refer, or say that a new mailbox cannot have that name."""

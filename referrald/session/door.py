@@ -97,6 +97,7 @@ class Door:
     router: None means that the realm alone decides.
     realm: gives the IAccount of a user who is served here (`twisted.cred.portal.IRealm`), or None.
     unasked: what a client is told of remote mailboxes that has never asked for them.
+    one_url: names of programs, in lower case, that cannot read more than one URL.
     loops: notices clients that go round between two servers for a mailbox; None means nobody does.
     refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
@@ -124,6 +125,7 @@ class Door:
     referral_text: str = "Your mailbox is on another server."
     unasked: Literal["hide", "say"] = "hide"
     refer_status: bool = False
+    one_url: frozenset[str] = frozenset()
     loops: Breaker | None = None
     tls: Any = None
     allow_cleartext: bool = False

@@ -205,6 +205,30 @@ class Section(BackendTestCase):
         found = self.wrong(text)
         self.assertEqual(found, ["mailboxes #1.folders: 1: is longer than 1000 bytes"])
 
+    def test_a_delimiter_is_one_character_that_is_in_no_level(self) -> None:
+        entry = '[[mailboxes]]\nmatch = "a.b/"\nserver = "b"\n'
+        for value in ('""', '"ab"', "1", '"*"', '"\u00e9"'):
+            self.assertEqual(
+                self.wrong(f"{entry}delimiter = {value}\n"),
+                ["mailboxes #1.delimiter: is not a delimiter"],
+            )
+        self.assertEqual(
+            self.wrong(f'{entry}delimiter = "."\nfolders = ["v1.0", "x"]\n'),
+            [
+                'mailboxes #1.match: "a.b" has . in it, which divides levels there',
+                'mailboxes #1.folders: "v1.0" has . in it, which divides levels there',
+            ],
+        )
+        self.assertEqual(self.wrong(f'{entry}delimiter = "."\nname = "P."\nfolders = ["x"]\n'), [])
+        self.assertEqual(
+            self.wrong(f'{entry}delimiter = "."\nname = "P/"\n'),
+            ['mailboxes #1.name: "P/" does not end in .'],
+        )
+        self.assertEqual(
+            self.wrong('[[mailboxes]]\nmatch = "a"\nserver = "here"\ndelimiter = "."\n'),
+            ["mailboxes #1.delimiter: means nothing without another server"],
+        )
+
     def test_an_attribute_stands_once_and_a_folder_has_a_name(self) -> None:
         entry = '[[mailboxes]]\nmatch = "a/"\nserver = "b"\n'
         found = self.wrong(entry + 'attributes = ["\\\\Sent", "\\\\sent"]\nfolders = [{}]\n')

@@ -69,6 +69,30 @@ server = "b"
 """  # noqa: E501
 
 
+DOTS = """\
+[[mailboxes]]
+match = "shared/"
+replicas = [
+    { server = "imap-b.example.com", name = "Public.", delimiter = "." },
+    { server = "imap-c.example.com", name = "/pub/" },
+]
+folders = ["a"]
+[[mailboxes]]
+match = "Team/Plans"
+server = "imap-b.example.com"
+delimiter = "."
+[[mailboxes]]
+match = "Archive/%"
+server = "imap-b.example.com"
+name = "INBOX.%m"
+delimiter = "."
+[[mailboxes]]
+match = "absolute"
+server = "imap-b.example.com"
+name = "/home/absolute"
+"""
+
+
 def place(server: Server, name: str, user: str | None = None, auth: str = "*") -> Replica:
     return Replica(server=server, name=name, user=user, auth=auth)
 
@@ -210,6 +234,23 @@ class Lookups(BackendTestCase):
             },
         )
         self.assertEqual(listed["#shared/Minutes/2026"].location.ttl, 60)
+
+    @proves("M13")
+    def test_levels_are_divided_as_they_are_there(self) -> None:
+        backend = self.make(DOTS)
+        for name, there in (
+            ("shared", ("Public", "/pub")),
+            ("shared/a/b c", ("Public.a.b c", "/pub/a/b c")),
+            ("Team/Plans", ("Team.Plans",)),
+            ("Archive/2019", ("INBOX.Archive.2019",)),
+            ("absolute", ("/home/absolute",)),
+        ):
+            location = self.found(backend, name)
+            assert location is not None
+            self.assertEqual(tuple(replica.name for replica in location.replicas), there)
+        for name in ("shared/v1.0", "Archive/v1.0"):
+            self.failure(backend.mailbox("bob", name), Unavailable)
+        self.assertEqual(sorted(self.listed(backend, "bob"))[-2:], ["shared", "shared/a"])
 
     def test_a_lone_star_below_a_level_is_a_subtree(self) -> None:
         backend = self.make('[[mailboxes]]\nmatch = "a/*"\nserver = "b.example"\nname = "x/"\n')

@@ -71,7 +71,7 @@ class Abroad(ForeignAccount):
             first = found[0]
             if len(names) == 1 and isinstance(first, ReferMailbox):
                 raise MailboxReferral(first.urls, personal=first.personal)
-            raise MailboxReferral(urls)
+            raise MailboxReferral(urls, pairs=True)
 
     async def open(self, name: str, writable: bool) -> Any:
         await self._here(name)

@@ -105,6 +105,21 @@ class Follower(SynchronousTestCase):
         self.assertEqual(fetch(self.client, b"1:2 FLAGS"), {1: {b"FLAGS": []}, 2: {b"FLAGS": []}})
         self.assertEqual(self.client.session.state, "select")
 
+    @proves("M2")
+    def test_a_program_that_cannot_read_two_urls_gets_the_first(self) -> None:
+        site = Site(dict(PLACES), one_url=frozenset({"alpine"}))
+        site.account.places["new"] = at(url("n", "s3.example"))
+        client = site.log_in(b'ID ("name" "Alpine" "version" "2.26")', b'RLIST "" *')
+        first = b"NO [REFERRAL %b] That mailbox is on another server: s2.example." % (
+            url("FOO").encode()
+        )
+        for command in (b"SELECT shared", b"APPEND shared {1}", b"GETACL shared"):
+            self.assertEqual(say(client, command)[0], first)
+        pair = b"NO [REFERRAL %b %b] " % (url("FOO").encode(), url("n", "s3.example").encode())
+        self.assertTrue(say(client, b"RENAME shared new")[0].startswith(pair))
+        other = site.log_in(b'ID ("name" "Other")', b'RLIST "" *')
+        self.assertEqual(say(other, b"SELECT shared")[0], NO_BOTH)
+
     def test_a_mailbox_that_moves_is_refused_for_the_time_being(self) -> None:
         for command in (b'SELECT "moving"', b"APPEND moving {1+}\r\nx", b"GETACL moving"):
             answer, _ = say(self.client, command)
