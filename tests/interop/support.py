@@ -323,9 +323,9 @@ class Dovecot:
                 assert answer[0] == "OK", (name, answer)
 
     def messages(self, user: str, name: str) -> list[str]:
-        """Read the files of a folder with a plain name; ``""`` is the INBOX."""
+        """Read the files of a folder with a plain name; ``""`` is the INBOX. None gives none."""
         box = self.folder / "mail" / user / name
-        files = sorted(file for part in ("new", "cur") for file in (box / part).iterdir())
+        files = sorted(file for part in ("new", "cur") for file in (box / part).glob("*"))
         return [file.read_text(encoding="utf-8") for file in files]
 
     @property
