@@ -49,6 +49,11 @@ class MailboxLocation:
         """True when this server itself has the mailbox."""
         return not self.replicas and not self.moving
 
+    @property
+    def waits(self) -> bool:
+        """True when the mailbox is on its way and nobody is served anywhere."""
+        return self.moving and not self.replicas
+
 
 @attrs.frozen(kw_only=True)
 class RemoteMailbox:

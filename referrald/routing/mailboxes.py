@@ -96,13 +96,16 @@ class MailboxRouter:
         return tuple(sorted((*listed.entries, inbox), key=lambda entry: entry.name))
 
     async def here(self, user: str, names: Iterable[str]) -> list[str]:
-        """Give those of the local ``names`` that are here, in their order; raises `Unavailable`."""
+        """Give those of the local ``names`` that are here, in their order; raises `Unavailable`.
+
+        One that is on its way is here until it has a new place: it must not vanish from lists.
+        """
         listed, home = await self._listed(user)
         here = []
         for name in names:
             entry = listed.nearest(name)
             if entry is not None:
-                is_here = entry.location.here
+                is_here = entry.location.here or entry.location.waits
             else:
                 is_here = serves_unlisted(name, home, self._public, self._delimiter)
             if is_here:

@@ -81,7 +81,8 @@ class View:
         self.delimiter = names.delimiter
         self._with_remote = with_remote
         self._listed = {box.name: box for box in names.remote}
-        there = {box.name for box in names.remote if not box.location.here}
+        self._local = {entry.name for entry in names.local}
+        there = {box.name for box in names.remote if self._is_away(box, box.name)}
         merged = {
             entry.name: entry.attributes for entry in names.local if not self._elsewhere(entry.name)
         }
@@ -122,7 +123,7 @@ class View:
 
     def _elsewhere(self, name: str) -> bool:
         """Go by the nearest name in the list of the remote ones that says something."""
-        listed = self._listed
+        listed, name_asked = self._listed, name
         if not listed:
             return False
         box = listed.get(name)
@@ -130,7 +131,13 @@ class View:
             name = _parent(name, self.delimiter)
             above = listed.get(name)
             box = above if above is not None and above.subtree else None
-        return box is not None and not box.location.here
+        return box is not None and self._is_away(box, name_asked)
+
+    def _is_away(self, box: RemoteMailbox, name: str) -> bool:
+        """Say whether an entry puts a name elsewhere; a local one that waits to move is here."""
+        if box.location.waits:
+            return name not in self._local
+        return not box.location.here
 
 
 def _tidy(merged: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

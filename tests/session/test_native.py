@@ -181,6 +181,18 @@ class Elsewhere(SynchronousTestCase):
         names = [line[-1] for line in say(self.client, b'RLIST "" *')[1]]
         self.assertEqual(names.count(b"mine"), 1)
 
+    def test_one_that_waits_to_be_moved_stays_in_the_list(self) -> None:
+        for name in (b"mine", b"mine/below", b"SUBSCRIBE mine"):
+            say(self.client, name if b" " in name else b"CREATE " + name)
+        for name in ("mine", "far"):
+            self.site.backend.set_mailbox("bob", name, MailboxLocation(moving=True))
+        for command in (b'LIST "" *', b'RLIST "" *', b'LSUB "" *'):
+            rows = {line[-1]: line[2] for line in say(self.client, command)[1]}
+            self.assertIn(b"mine", rows, command)
+            self.assertEqual(b"far" in rows, command.startswith(b"RLIST"))
+        self.assertTrue(say(self.client, b"SELECT mine")[0].startswith(b"NO [INUSE] "))
+        self.assertEqual(say(self.client, b"SELECT mine/below")[0][:2], b"OK")
+
     def test_one_that_moves_while_it_is_selected(self) -> None:
         say(self.client, b"CREATE mine")
         say(self.client, b"SELECT mine")
