@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from referrald.mailmodel import RemoteMailbox
@@ -76,6 +77,39 @@ class MailboxList:
 NOTHING_LISTED = MailboxList(())
 
 
+class SharedLists:
+    """What was made of the lists that backends gave, for the next user who gets the very same.
+
+    A backend gives many users one tuple, which cannot change; looking at ten thousand names takes a
+    tenth of a second. most: so many are kept.
+    """
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._made: OrderedDict[tuple[str, int], tuple[object, MailboxList]] = OrderedDict()
+
+    def get(self, backend: str, given: object) -> MailboxList | None:
+        """Give what was made of this very list."""
+        key = backend, id(given)
+        known = self._made.get(key)
+        if known is None or known[0] is not given:
+            return None
+        self._made.move_to_end(key)
+        return known[1]
+
+    def put(self, backend: str, given: object, made: MailboxList) -> None:
+        """Keep what was made of a list, unless its backend could change that."""
+        if type(given) is not tuple:
+            return
+        self._made[backend, id(given)] = given, made
+        if len(self._made) > self._most:
+            self._made.popitem(last=False)
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._made.clear()
+
+
 class ListCache(Cache[str, MailboxList]):
     """Lists by user, of a limited size in all: each counts as one and as many as it has entries.
 
@@ -112,4 +146,7 @@ class ListChain(Chain[str, str, MailboxList]):
 
     async def _in_turn(self, inquiry: Inquiry[str, str, MailboxList]) -> MailboxList | None:
         lists = [await self._ask_one(inquiry, number) for number in range(len(self._backends))]
-        return MailboxList([part for each in lists if each is not None for part in each.listings])
+        known = [each for each in lists if each is not None]
+        if len(known) == 1:
+            return known[0]
+        return MailboxList([part for each in known for part in each.listings])

@@ -28,9 +28,14 @@ async def ask_mailbox(name: str, backend: Any, question: MailboxKey) -> MailboxL
     return checked
 
 
-async def ask_list(name: str, backend: Any, user: str) -> tuple[RemoteMailbox, ...]:
-    """Give a backend's list of mailboxes; raises as `ask_mailbox` does."""
-    listed = _entries(await answer("remote_mailboxes", partial(backend.remote_mailboxes, user)))
+async def ask_list(backend: Any, user: str) -> Any:
+    """Give what a backend gives for a list of mailboxes; raises as `ask_mailbox` does."""
+    return await answer("remote_mailboxes", partial(backend.remote_mailboxes, user))
+
+
+def checked_list(name: str, given: Any) -> tuple[RemoteMailbox, ...]:
+    """Give a list with its source filled in; raises `Nonsense` for what is none."""
+    listed = _entries(given)
     # Many mailboxes often share one location; each is looked at once.
     known: dict[int, MailboxLocation] = {}
     checked = []

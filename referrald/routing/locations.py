@@ -12,8 +12,15 @@ from referrald.interfaces import IMailboxReferralBackend
 from referrald.mailmodel import MailboxLocation, RemoteMailbox
 from referrald.routing.cache import Entry, MailboxCache, MailboxKey
 from referrald.routing.chain import Chain
-from referrald.routing.lists import NOTHING_LISTED, ListCache, ListChain, Listing, MailboxList
-from referrald.routing.locating import ask_list, ask_mailbox
+from referrald.routing.lists import (
+    NOTHING_LISTED,
+    ListCache,
+    ListChain,
+    Listing,
+    MailboxList,
+    SharedLists,
+)
+from referrald.routing.locating import ask_list, ask_mailbox, checked_list
 from referrald.routing.lookups import Lookups
 from referrald.routing.outages import BackendEvent, Outages
 from referrald.routing.settings import DirectorySettings
@@ -66,6 +73,7 @@ class Locations:
             self._cache,
             self._outages,
         )
+        self._shared = SharedLists()
         lists = ListCache(size=settings.size, stale=settings.stale, seconds=clock.seconds)
         self._lists = Lookups(
             ListChain(
@@ -111,7 +119,12 @@ class Locations:
         return (await self._lists.find(user, user)).answer or NOTHING_LISTED
 
     async def _ask_list(self, name: str, backend: Any, user: str) -> MailboxList:
-        return MailboxList([Listing(await ask_list(name, backend, user), self.delimiter)])
+        given = await ask_list(backend, user)
+        known = self._shared.get(name, given)
+        if known is None:
+            known = MailboxList([Listing(checked_list(name, given), self.delimiter)])
+            self._shared.put(name, given, known)
+        return known
 
     def forget(self, user: str | None) -> None:
         """Ask anew about a user's mailboxes, which are wrong now, or about everything.
@@ -119,6 +132,7 @@ class Locations:
         When everything may have changed the old answers still serve while a backend is down.
         """
         if user is None:
+            self._shared.clear()
             self._single.forget_all()
             self._lists.forget_all()
             self._outages.forgive()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailmodel import RemoteMailbox
-from referrald.routing.lists import Listing, MailboxList
-from tests.routing.support import listed
+from referrald.routing.lists import Listing, MailboxList, SharedLists
+from referrald.routing.locations import Locations
+from tests.routing.support import Mailboxes, at_once, listed
 
 NAMES = st.lists(st.sampled_from("ab"), min_size=1, max_size=4).map("/".join)
 ENTRIES = st.builds(
@@ -83,3 +85,44 @@ class NearestTests(SynchronousTestCase):
         second = [listed("Shared/x", "b.example"), listed("Own", "b.example")]
         merged = MailboxList([Listing(first), Listing(second)])
         self.assertEqual([entry.name for entry in merged.entries], ["Own", "Shared"])
+
+
+class Shared(SynchronousTestCase):
+    """A tuple that a backend gives to many is looked at once."""
+
+    def test_the_very_same_tuple_is_known_and_no_equal_one(self) -> None:
+        shared, made = SharedLists(), MailboxList(())
+        entries = (listed("A", "a.example"),)
+        self.assertIsNone(shared.get("table", entries))
+        shared.put("table", entries, made)
+        self.assertIs(shared.get("table", entries), made)
+        self.assertIsNone(shared.get("other", entries))
+        self.assertIsNone(shared.get("table", (*entries,)))
+        shared.clear()
+        self.assertIsNone(shared.get("table", entries))
+
+    def test_what_can_change_is_looked_at_each_time(self) -> None:
+        shared = SharedLists()
+        entries = [listed("A", "a.example")]
+        shared.put("table", entries, MailboxList(()))
+        self.assertIsNone(shared.get("table", entries))
+
+    def test_those_that_were_not_asked_for_longest_go_first(self) -> None:
+        shared, made = SharedLists(most=2), MailboxList(())
+        lists = [(listed(name, "a.example"),) for name in "ABC"]
+        for entries in lists[:2]:
+            shared.put("", entries, made)
+        shared.get("", lists[0])
+        shared.put("", lists[2], made)
+        known = [shared.get("", entries) is made for entries in lists]
+        self.assertEqual(known, [True, False, True])
+
+    def test_two_users_share_what_was_made_of_their_list(self) -> None:
+        backend = Mailboxes()
+        backend.lists["alice"] = backend.lists["bob"] = (listed("A", "a.example"),)
+        locations = Locations([("table", backend)], clock=Clock())
+        alice, bob = (at_once(locations.listed(user)) for user in ("alice", "bob"))
+        self.assertIs(alice, bob)
+        backend.lists["bob"] = (listed("B", "a.example"),)
+        locations.forget(None)
+        self.assertEqual([entry.name for entry in at_once(locations.remote("bob"))], ["B"])

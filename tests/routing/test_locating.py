@@ -15,6 +15,7 @@ from referrald.routing.asking import Nonsense
 from referrald.routing.locating import (
     ask_list,
     ask_mailbox,
+    checked_list,
     wrong_with_entry,
     wrong_with_location,
 )
@@ -103,6 +104,11 @@ class AnswersTests(SynchronousTestCase):
         self.assertNotEqual(wrong_with_entry("A"), "")
 
 
+async def checked(backend: Any, name: str = "") -> tuple[RemoteMailbox, ...]:
+    """Ask for the list of alice and look at it."""
+    return checked_list(name, await ask_list(backend, "alice"))
+
+
 class AskingTests(SynchronousTestCase):
     def test_the_source_is_filled_in(self) -> None:
         backend = Mailboxes()
@@ -110,7 +116,7 @@ class AskingTests(SynchronousTestCase):
         backend.lists["alice"] = [listed("A", "a.example"), listed("B", "b.example")]
         location = at_once(ask_mailbox("table", backend, ("alice", "A")))
         self.assertEqual(location, at("a.example", source="table"))
-        entries = at_once(ask_list("table", backend, "alice"))
+        entries = at_once(checked(backend, "table"))
         self.assertEqual([entry.location.source for entry in entries], ["table", "table"])
         self.assertEqual(entries[1].location.replicas, at("b.example", name="B").replicas)
 
@@ -123,16 +129,13 @@ class AskingTests(SynchronousTestCase):
         ]
         backend = Mailboxes()
         backend.lists["alice"] = given
-        entries = at_once(ask_list("", backend, "alice"))
+        entries = at_once(checked(backend))
         self.assertEqual(list(entries), given)
 
     def test_entries_that_are_made_on_demand_are_not_mixed_up(self) -> None:
         backend = Mailboxes()
         backend.lists["alice"] = Numbered(50)
-        hosts = [
-            entry.location.replicas[0].server.host
-            for entry in at_once(ask_list("", backend, "alice"))
-        ]
+        hosts = [entry.location.replicas[0].server.host for entry in at_once(checked(backend))]
         self.assertEqual(hosts, [f"h{number}.example" for number in range(50)])
 
     @proves("S1")
@@ -142,9 +145,9 @@ class AskingTests(SynchronousTestCase):
         for each in (None, "A", b"A", {"A": one}, 5, one, [one, "B"], iter([one])):
             with self.subTest(repr(each)):
                 backend.lists["alice"] = each
-                self.failureResultOf(start(ask_list("", backend, "alice")), Nonsense)
+                self.failureResultOf(start(checked(backend)), Nonsense)
         backend.lists["alice"] = Numbered(2, broken=True)
-        failure = self.failureResultOf(start(ask_list("", backend, "alice")), Nonsense)
+        failure = self.failureResultOf(start(checked(backend)), Nonsense)
         self.assertIn("RuntimeError: lost", str(failure.value))
 
     @proves("S1")
@@ -158,13 +161,13 @@ class AskingTests(SynchronousTestCase):
 
         asked = start(ask_mailbox("", Hasty(), ("alice", "A")))
         self.assertIn("mailbox() gave", str(self.failureResultOf(asked, Nonsense).value))
-        self.failureResultOf(start(ask_list("", Hasty(), "alice")), Nonsense)
+        self.failureResultOf(start(checked(Hasty())), Nonsense)
 
     @proves("S1")
     def test_whatever_is_raised_is_unavailable(self) -> None:
         backend = Mailboxes()
         backend.fault = KeyError("alice")
-        for work in (ask_mailbox("", backend, ("alice", "A")), ask_list("", backend, "alice")):
+        for work in (ask_mailbox("", backend, ("alice", "A")), checked(backend)):
             failure = self.failureResultOf(start(work), Unavailable)
             self.assertEqual(str(failure.value), "KeyError: 'alice'")
 
