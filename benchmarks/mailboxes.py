@@ -78,6 +78,20 @@ def table(remote: int) -> str:
     return "\n".join(lines)
 
 
+class Wire(StringTransport):
+    """A transport in memory that tells when a command has been answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered: Deferred[None] = Deferred()
+
+    def write(self, data: bytes) -> None:
+        """Take what the server sends."""
+        super().write(data)
+        if b"x OK" in data[-300:] or b"x NO" in data[-300:]:
+            self.answered.callback(None)
+
+
 class Site:
     """A server with local and remote mailboxes, and a client that is logged in."""
 
@@ -91,7 +105,7 @@ class Site:
             raise SystemExit("\n".join(map(str, loaded.problems)))
         self.local = local
         self.assembly = Assembly.from_config(loaded.config, reactor)
-        self.transport = StringTransport()
+        self.transport = Wire()
 
     async def start(self) -> None:
         """Fill the store and log in."""
@@ -109,11 +123,9 @@ class Site:
     async def say(self, command: str) -> bytes:
         """Send a command and wait for its answer."""
         self.transport.clear()
+        answered = self.transport.answered = Deferred()
         self.session.dataReceived(f"x {command}\r\n".encode("ascii"))
-        while b"x " not in self.transport.value()[-300:]:
-            waited: Deferred[None] = Deferred()
-            reactor.callLater(0, waited.callback, None)  # type: ignore[attr-defined]
-            await waited
+        await answered
         return self.transport.value()
 
     async def cpu(self, command: str, lines: int | None = None) -> float:

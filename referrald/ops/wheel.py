@@ -64,6 +64,16 @@ class TimerWheel:
 
     discard = cancel
 
+    def soon(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` when everybody else has had a turn; gives what takes that back."""
+        call = self._clock.callLater(0, callback)
+
+        def take_back() -> None:
+            if call.active():
+                call.cancel()
+
+        return take_back
+
     def stop(self) -> None:
         """Forget everything; the wheel can be used again."""
         for bucket in (self._running, *self._buckets.values()):

@@ -52,6 +52,10 @@ class Wheel(Protocol):
         """Forget a token's callback; a spent token is harmless."""
         ...
 
+    def soon(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back when everybody else has had a turn; gives what takes that back."""
+        ...
+
 
 class Breaker(Protocol):
     """Counts referrals by whom and from where."""

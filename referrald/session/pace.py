@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from referrald.session.door import Wheel
 
-TURN: Final = 0.1
+TURN: Final = 0.02
 """Seconds that a command may compute before it lets others have a turn."""
 
 
@@ -30,9 +30,9 @@ class Pace:
         if self._clock() - self._since < TURN:
             return
         turn: Deferred[None] = Deferred()
-        token = self._wheel.add(0.0, lambda: turn.callback(None))
+        take_back = self._wheel.soon(lambda: turn.callback(None))
         try:
             await turn
         finally:
-            self._wheel.cancel(token)
+            take_back()
         self.rested()

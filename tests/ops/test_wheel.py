@@ -30,6 +30,16 @@ class WheelTests(SynchronousTestCase):
                 self.assertGreaterEqual(late, -1e-5)
                 self.assertLessEqual(late, 1.11)
 
+    def test_soon_waits_for_no_tick_and_can_be_taken_back(self) -> None:
+        self.wheel.soon(lambda: self.ring("soon"))
+        take_back = self.wheel.soon(lambda: self.ring("never"))
+        take_back()
+        self.assertEqual(self.rung, [])
+        self.clock.advance(0)
+        self.assertEqual(self.rung, ["soon"])
+        take_back()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def test_callbacks_come_in_the_order_of_their_ticks(self) -> None:
         self.wheel.add(5, lambda: self.ring("late"))
         self.wheel.add(1, lambda: self.ring("soon"))

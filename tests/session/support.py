@@ -85,6 +85,10 @@ class ExactWheel:
         if token.active():
             token.cancel()
 
+    def soon(self, callback: Callable[[], None]) -> Callable[[], None]:
+        call = self.clock.callLater(0, callback)
+        return lambda: self.cancel(call)
+
 
 class Open:
     """Counts that admit everyone, until told a reason."""
