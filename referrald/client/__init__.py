@@ -1,0 +1,1 @@
+"""The client: logs in, opens mailboxes, and follows referrals no further than policy allows."""
