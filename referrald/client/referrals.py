@@ -26,10 +26,10 @@ _FOLLOWED = {
 _CODE = re.compile(rb" *\[+REFERRAL(?=[\x00-\x20\]\"]|\Z)", re.IGNORECASE)
 # The ] of an address belongs to the URL; any other ] ends the code.
 _ADDRESS = rb"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^][ \"/?#]*@)?\[[^][ \"]*\]"
-_WORD = re.compile(rb" *(?:\"([^\"]*)\"|((?:%b)?[^] \"]+))" % _ADDRESS)
+_WORD = re.compile(rb" *(?:\"([^\"]*)\"|(%b[^] \"]*|[^] \"]+))" % _ADDRESS)
 _CLOSE = re.compile(rb" *\]+")
 _WHOLE = re.compile(rb"[^/]*//[^/?#]*[/?#]|/[^/]")
-_PASSWORD = re.compile(rb"[^/]*//[^/?#@]*:[^/?#]*@")
+_PASSWORD = re.compile(rb"[^/]*//[^/?#:[]*:[^/?#]*@")
 _UNSEEN = re.compile("[\0-\x1f\x7f-\x9f]")
 
 
