@@ -1,0 +1,260 @@
+"""Log in where an account is: from the server that is known to the one that has the mail.
+
+Referrals come as the answer to a login (RFC 2221 section 4.1), or as a greeting that says good-bye
+(section 4.2). Each hop is looked at before anything goes there: who may get the credentials, by
+which transport, and whether this is a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from referrald.client.chain import MAX_HOPS, Chain
+from referrald.client.connection import ImapConnection, NotAccepted, Reply
+from referrald.client.policy import CredentialPolicy
+from referrald.client.referrals import (
+    Referral,
+    RefusedReferral,
+    Target,
+    login_targets,
+    referral_in,
+)
+from referrald.client.transport import NotReached, Opened, Trust, connect
+from referrald.errors import AuthenticationFailed, ReferraldError
+from referrald.imapurl import ImapUrl, parse
+from referrald.model import IMAP_PORT
+
+PASSWORDS = ("PLAIN", "LOGIN")
+TOKENS = ("OAUTHBEARER", "XOAUTH2")
+
+
+class Forbidden(ReferraldError):
+    """The policy of this client keeps it from going on to a server."""
+
+    code = None
+    public = "That server may not be given the credentials."
+
+
+@attrs.frozen(kw_only=True)
+class Credentials:
+    """Who somebody is, and the proof: a password or a bearer token."""
+
+    user: str
+    password: str = attrs.field(default="", repr=False)
+    token: str = attrs.field(default="", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Step:
+    """What happened at one server on the way.
+
+    said: the server's words, response code and all. outcome: ``here``, ``referred``, ``refused``,
+    ``unreachable`` or ``forbidden``. seconds: from the first packet to the answer.
+    """
+
+    host: str
+    port: int
+    user: str
+    secure: bool
+    capabilities: frozenset[str]
+    said: str
+    outcome: str
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class Arrived:
+    """A connection that is logged in. elsewhere: where the user's own mail is, if not here."""
+
+    connection: ImapConnection
+    target: Target
+    elsewhere: Referral | None = None
+
+
+class LoginFollower:
+    """Follows login referrals.
+
+    on_step: is told of every server on the way. patience: seconds for each answer.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        credentials: Credentials,
+        policy: CredentialPolicy,
+        *,
+        trust: Trust | None = None,
+        max_hops: int = MAX_HOPS,
+        patience: float = 30.0,
+        on_step: Callable[[Step], None] = lambda step: None,
+        dial: Callable[..., Any] = connect,
+    ) -> None:
+        self.reactor = reactor
+        self.credentials = credentials
+        self.policy = policy
+        self._trust = trust or Trust()
+        self._max_hops = max_hops
+        self._patience = patience
+        self._on_step = on_step
+        self._dial = dial
+
+    async def open(self, url: ImapUrl | str) -> Arrived:
+        """Log in, starting at the server of ``url``; the caller closes the connection.
+
+        Raises `AuthenticationFailed`, `NotReached`, `ConnectionEnded`, `RefusedReferral`,
+        `Forbidden`, `Loop` or `TooManyHops`.
+        """
+        start = parse(url) if isinstance(url, str) else url
+        target = Target(
+            host=start.host,
+            port=start.port or IMAP_PORT,
+            user=start.user or self.credentials.user,
+            mechanism=None if start.auth in (None, "*") else start.auth,
+            url=start,
+        )
+        return await self.go(target)
+
+    async def go(self, target: Target, *, secure: bool = False) -> Arrived:
+        """Log in, starting at a target. secure: the connection that named it had TLS."""
+        chain = Chain(self._max_hops)
+        choices: tuple[Target, ...] = (target,)
+        while True:
+            arrived, choices, secure = await self._first(chain, choices, secure)
+            if arrived is not None:
+                return arrived
+
+    async def _first(
+        self, chain: Chain, choices: tuple[Target, ...], secure: bool
+    ) -> tuple[Arrived | None, tuple[Target, ...], bool]:
+        """Try alternatives in order; only one that cannot be reached is passed over."""
+        fault: NotReached | None = None
+        for target in choices:
+            chain.visit(target.host, target.port, target.user)
+            try:
+                return await self._visit(target, secure)
+            except NotReached as error:
+                fault = error
+        assert fault is not None, "there is always one to try"
+        raise fault
+
+    async def _visit(
+        self, target: Target, was_secure: bool
+    ) -> tuple[Arrived | None, tuple[Target, ...], bool]:
+        visit = _Visit(self, target, self.reactor.seconds())
+        opened = await visit.connect(self._dial, self._trust, self._patience)
+        connection = opened.connection
+        if opened.greeting.kind == "BYE":
+            referral = visit.referral("BYE", opened.greeting)
+            connection.close()
+            return None, login_targets(referral, target.user), connection.secure or was_secure
+        visit.permit(was_secure)
+        reply = opened.greeting
+        if reply.kind != "PREAUTH":
+            reply = await self._log_in(connection, target)
+        if reply.kind in ("OK", "PREAUTH"):
+            elsewhere = _referral("OK", reply, target) if reply.kind == "OK" else None
+            visit.tell(reply.text, "here")
+            return Arrived(connection=connection, target=target, elsewhere=elsewhere), (), True
+        referral = visit.referral("NO", reply)
+        await connection.logout()
+        return None, login_targets(referral, target.user), connection.secure or was_secure
+
+    async def _log_in(self, connection: ImapConnection, target: Target) -> Reply:
+        own = self.credentials
+        usable = TOKENS if own.token else PASSWORDS
+        if target.mechanism not in (None, *usable):
+            words = f"the referral asks for {target.mechanism}, which is not known here"
+            return Reply(kind="NO", text=words.encode("utf-8"))
+        try:
+            if own.token:
+                return await connection.bearer(target.user, own.token)
+            return await connection.login(target.user, own.password)
+        except NotAccepted as error:
+            return error.reply
+
+
+class _Visit:
+    """One server on the way, as `Step` will tell of it."""
+
+    def __init__(self, follower: LoginFollower, target: Target, began: float) -> None:
+        self._follower = follower
+        self._target = target
+        self._began = began
+        self._connection: ImapConnection | None = None
+
+    async def connect(self, dial: Callable[..., Any], trust: Trust, patience: float) -> Opened:
+        """Connect; in the clear only where that is allowed."""
+        target, follower = self._target, self._follower
+        try:
+            opened: Opened = await dial(
+                follower.reactor,
+                target.host,
+                target.port,
+                trust=trust,
+                clear=follower.policy.clear_allowed(target.host, target.port),
+                patience=patience,
+            )
+        except ReferraldError as error:
+            self.tell(str(error).encode("utf-8", "replace"), "unreachable")
+            raise
+        self._connection = opened.connection
+        return opened
+
+    def permit(self, was_secure: bool) -> None:
+        """Raise unless the credentials may be sent there."""
+        assert self._connection is not None, "after it was connected"
+        target, policy = self._target, self._follower.policy
+        objection = policy.objection(
+            target.host,
+            target.port,
+            secure=self._connection.secure,
+            origin_secure=was_secure,
+            kind="token" if self._follower.credentials.token else "password",
+        )
+        if objection:
+            self._connection.close()
+            self.tell(objection.encode("utf-8"), "forbidden")
+            raise Forbidden(objection)
+
+    def referral(self, kind: str, reply: Reply) -> Referral:
+        """Give the referral in a refusal; raise where there is none, or none to follow."""
+        try:
+            referral = _referral(kind, reply, self._target)
+        except RefusedReferral as error:
+            self._close()
+            self.tell(reply.text + b" - " + str(error).encode("utf-8", "replace"), "forbidden")
+            raise
+        if referral is None:
+            self._close()
+            self.tell(reply.text, "refused")
+            words = reply.text.decode("utf-8", "replace")
+            raise AuthenticationFailed(f"{self._target.host}: {words[:200]}")
+        self.tell(reply.text, "referred")
+        return referral
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def tell(self, said: bytes, outcome: str) -> None:
+        """Report what happened."""
+        target, connection, follower = self._target, self._connection, self._follower
+        follower._on_step(
+            Step(
+                host=target.host,
+                port=target.port,
+                user=target.user,
+                secure=connection is not None and connection.secure,
+                capabilities=frozenset() if connection is None else connection.capabilities,
+                said=said.decode("utf-8", "replace"),
+                outcome=outcome,
+                seconds=follower.reactor.seconds() - self._began,
+            )
+        )
+
+
+def _referral(kind: str, reply: Reply, target: Target) -> Referral | None:
+    return referral_in(kind, reply.text, base=target.url.server())

@@ -1,0 +1,115 @@
+"""Connect to a server and have TLS as it has to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+from twisted.internet.defer import CancelledError
+from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.protocol import Factory
+from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
+
+from referrald.client.connection import ConnectionEnded, ImapConnection, NotAccepted, Reply
+from referrald.errors import Unavailable
+from referrald.model import IMAPS_PORT
+
+
+class NotReached(Unavailable):
+    """A server could not be connected to, or not safely."""
+
+    public = "The other server cannot be reached."
+
+
+@attrs.frozen(kw_only=True)
+class Trust:
+    """Whose certificates are believed.
+
+    certificates: PEM texts of authorities; empty means those of the system.
+    """
+
+    certificates: Sequence[str] = ()
+
+    @classmethod
+    def from_file(cls, path: str) -> Trust:
+        """Believe the authorities in a file of PEM certificates."""
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+        end = "-----END CERTIFICATE-----"
+        parts = [part + end for part in text.split(end)[:-1]]
+        return cls(certificates=tuple(part[part.index("-----BEGIN") :] for part in parts))
+
+    def options(self, host: str) -> Any:
+        """Give what makes a TLS connection to ``host`` and checks that name."""
+        if not self.certificates:
+            return optionsForClientTLS(host)
+        make: Any = Certificate.loadPEM
+        root: Any = trustRootFromCertificates
+        loaded = [make(each.encode("ascii")) for each in self.certificates]
+        return optionsForClientTLS(host, trustRoot=root(loaded))
+
+
+@attrs.frozen(kw_only=True)
+class Opened:
+    """A connection that has been greeted, and protected if it had to be."""
+
+    connection: ImapConnection
+    greeting: Reply
+
+
+async def connect(
+    reactor: Any,
+    host: str,
+    port: int,
+    *,
+    trust: Trust | None = None,
+    clear: bool = False,
+    patience: float = 30.0,
+) -> Opened:
+    """Connect and wait for the greeting: TLS at once on port 993, else STARTTLS.
+
+    clear: do without TLS where the server has none. Raises `NotReached`, `ConnectionEnded`.
+    """
+    trust = trust or Trust()
+    implicit = port == IMAPS_PORT
+    connection = await _dial(reactor, host, port, trust if implicit else None, patience)
+    greeting = await connection.greeting()
+    if implicit or greeting.kind == "BYE":
+        return Opened(connection=connection, greeting=greeting)
+    await _secure(connection, trust.options(host), clear)
+    return Opened(connection=connection, greeting=greeting)
+
+
+async def _dial(
+    reactor: Any, host: str, port: int, trust: Trust | None, patience: float
+) -> ImapConnection:
+    endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=patience)
+    if trust is not None:
+        endpoint = wrapClientTLS(trust.options(host), endpoint)
+    factory = Factory.forProtocol(
+        lambda: ImapConnection(reactor, secure=trust is not None, patience=patience)
+    )
+    try:
+        connection: ImapConnection = await endpoint.connect(factory)
+    except CancelledError:
+        raise
+    except Exception as error:
+        raise NotReached(f"{host}:{port}: {error or type(error).__name__}") from error
+    return connection
+
+
+async def _secure(connection: ImapConnection, options: Any, clear: bool) -> None:
+    """Go over to TLS, unless there is none and that is allowed."""
+    if "STARTTLS" in await connection.ask_capabilities():
+        try:
+            await connection.start_tls(options)
+        except NotAccepted as error:
+            connection.close()
+            raise NotReached(f"STARTTLS was refused: {error}") from None
+    elif not clear:
+        connection.close()
+        raise NotReached("the server offers no TLS")
+
+
+__all__ = ["ConnectionEnded", "NotReached", "Opened", "Trust", "connect"]
