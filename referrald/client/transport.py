@@ -69,15 +69,17 @@ async def connect(
 ) -> Opened:
     """Connect and wait for the greeting: TLS at once on port 993, else STARTTLS.
 
-    clear: do without TLS where the server has none. Raises `NotReached`, `ConnectionEnded`.
+    clear: do without TLS where the server has none. Raises `NotReached`.
     """
     trust = trust or Trust()
     implicit = port == IMAPS_PORT
     connection = await _dial(reactor, host, port, trust if implicit else None, patience)
-    greeting = await connection.greeting()
-    if implicit or greeting.kind == "BYE":
-        return Opened(connection=connection, greeting=greeting)
-    await _secure(connection, trust.options(host), clear)
+    try:
+        greeting = await connection.greeting()
+        if not implicit and greeting.kind != "BYE":
+            await _secure(connection, trust.options(host), clear)
+    except ConnectionEnded as error:
+        raise NotReached(f"{host}:{port} {error}") from error
     return Opened(connection=connection, greeting=greeting)
 
 
@@ -107,9 +109,8 @@ async def _secure(connection: ImapConnection, options: Any, clear: bool) -> None
         except NotAccepted as error:
             connection.close()
             raise NotReached(f"STARTTLS was refused: {error}") from None
+        # Whether its certificate is good shows when it answers.
+        await connection.ask_capabilities()
     elif not clear:
         connection.close()
         raise NotReached("the server offers no TLS")
-
-
-__all__ = ["ConnectionEnded", "NotReached", "Opened", "Trust", "connect"]
