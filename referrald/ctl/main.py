@@ -17,13 +17,13 @@ from typing import Any
 from twisted.logger import globalLogBeginner
 
 from referrald import __version__
-from referrald.ctl import auth, check, config, lookup, mailboxes, pw, url
+from referrald.ctl import auth, check, config, lookup, mailboxes, pw, trace, url
 from referrald.ctl.output import Output
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import ReferraldError
 
 DEFAULT_FILE = "/etc/referrald/referrald.toml"
-VERBS: Sequence[ModuleType] = (check, config, lookup, mailboxes, auth, url, pw)
+VERBS: Sequence[ModuleType] = (check, config, lookup, mailboxes, auth, trace, url, pw)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -75,7 +75,7 @@ class Errors(CtlTestCase):
 class TheReference(CtlTestCase):
     def test_every_verb_is_in_it(self) -> None:
         text = reference()
-        for verb in ("check", "config", "lookup", "auth", "url", "pw"):
+        for verb in ("check", "config", "lookup", "auth", "trace", "url", "pw"):
             self.assertIn(f"\n## `referralctl {verb}`\n", text)
             self.assertIn(f"\nusage: referralctl {verb} [-h]", text)
         self.assertIn("Prints every problem of the configuration file", text)
