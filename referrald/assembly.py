@@ -28,6 +28,7 @@ from referrald.ops.logs import EventLog, LoginLog
 from referrald.ops.tls import TlsHolder
 from referrald.ops.wheel import TimerWheel
 from referrald.realm import MailRealm
+from referrald.relay.connector import RelayConnector, RelaySettings
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
 from referrald.routing.locations import Locations
@@ -137,7 +138,20 @@ class Assembly:
         self.mailboxes = MailboxRouter(
             locations, self.directory, _policy(config), public=lasting.public
         )
+        self.relay = None if config.referral.login == "refer" else self._relay()
         self._unwatch: list[Any] = []
+
+    def _relay(self) -> RelayConnector:
+        section = self.config.relay
+        settings = RelaySettings(
+            ca=section.ca,
+            timeout=section.timeout,
+            allowed=self.config.referral.allowed,
+            allow_clear=self.config.referral.allow_clear,
+            master_user=section.master_user,
+            master_password=section.master_password,
+        )
+        return RelayConnector(self.reactor, settings)
 
     def _authenticator(self, extra: Iterable[Any]) -> Authenticator:
         auth = self.config.auth
@@ -247,6 +261,9 @@ class Assembly:
             refer_status=config.referral.status,
             one_url=frozenset(name.lower() for name in config.referral.one_url),
             followers=lasting.followers,
+            relay=self.relay,
+            how=config.referral.login,
+            known_to_follow=frozenset(name.lower() for name in config.referral.follow),
             loops=lasting.loops if config.referral.storm_count else None,
             tls=lasting.tls if starttls else None,
             allow_cleartext=listener.allow_cleartext,

@@ -89,12 +89,15 @@ class Refer:
     """Send the client to another server.
 
     url: the one URL to send (RFC 2221; a login referral has exactly one).
+    servers: all that may be gone to, the one of the URL first.
     authenticated: ``OK [REFERRAL]`` rather than ``NO [REFERRAL]``: public mailboxes are here.
     memo: rendered bytes that the session keeps with the decision; not part of the value.
     """
 
     url: str
     server: Server
+    servers: tuple[Server, ...] = ()
+    user: str = ""
     authenticated: bool = False
     outcome: Literal["refer"] = "refer"
     source: str = ""
@@ -103,16 +106,36 @@ class Refer:
 
 @attrs.frozen(kw_only=True)
 class Refuse:
-    """Answer ``NO`` with an RFC 5530 code; ``cause`` is for the log only."""
+    """Answer ``NO`` with an RFC 5530 code; ``cause`` is for the log only.
+
+    instead: a referral that was not given because the client does not follow it.
+    """
 
     code: str | None
     text: str
     cause: str = ""
+    instead: Refer | None = None
     outcome: Literal["refuse"] = "refuse"
     source: str = ""
 
 
 Decision = Serve | Refer | Refuse
+
+
+@attrs.frozen(kw_only=True)
+class RelayOrder:
+    """A login that is to be made at a home server, for a client.
+
+    servers: in order of preference. user: the name there. secure: the client came by TLS.
+    password, token: what the client itself proved with; login_as: whose password it is.
+    """
+
+    servers: tuple[Server, ...]
+    user: str
+    secure: bool = False
+    password: str = attrs.field(default="", repr=False)
+    token: str = attrs.field(default="", repr=False)
+    login_as: str = ""
 
 
 @attrs.frozen(kw_only=True)

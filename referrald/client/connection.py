@@ -82,6 +82,7 @@ def text_argument(value: str | bytes) -> Argument:
 class ImapConnection(Protocol):
     """A connection; ``secure`` says whether TLS protects it.
 
+    capabilities: in upper case; offered: the same as the server wrote them, in its order.
     clock: keeps the time. patience: seconds to wait for an answer.
     """
 
@@ -94,6 +95,7 @@ class ImapConnection(Protocol):
         self.secure = secure
         self.patience = patience
         self.capabilities: frozenset[str] = frozenset()
+        self.offered: tuple[str, ...] = ()
         self.user = ""
         self.on_untagged: Callable[[Response], None] | None = None
         self.ended: ConnectionEnded | None = None
@@ -164,8 +166,8 @@ class ImapConnection(Protocol):
     def _learn(self, response: Response) -> None:
         listed = response.text if response.kind == b"CAPABILITY" else response.code(b"CAPABILITY")
         if listed is not None:
-            names = listed.decode("ascii", "replace").upper().split()
-            self.capabilities = frozenset(names)
+            self.offered = tuple(listed.decode("ascii", "replace").split())
+            self.capabilities = frozenset(name.upper() for name in self.offered)
 
     def _deliver(self, response: Response) -> None:
         waiting, self._waiting = self._waiting, None

@@ -40,9 +40,13 @@ class Forbidden(ReferraldError):
 
 @attrs.frozen(kw_only=True)
 class Credentials:
-    """Who somebody is, and the proof: a password or a bearer token."""
+    """Who somebody is, and the proof: a password or a bearer token.
+
+    login_as: whose password it is, where that is somebody who may act as ``user``.
+    """
 
     user: str
+    login_as: str = ""
     password: str = attrs.field(default="", repr=False)
     token: str = attrs.field(default="", repr=False)
 
@@ -144,18 +148,20 @@ class LoginFollower:
         self, target: Target, was_secure: bool
     ) -> tuple[Arrived | None, tuple[Target, ...], bool]:
         visit = _Visit(self, target, self.reactor.seconds())
+        # A server may name any host and port: those that are not allowed are not even called.
+        visit.permit(True, was_secure)
         opened = await visit.connect(self._dial, self._trust, self._patience)
         connection = opened.connection
         if opened.greeting.kind == "BYE":
             referral = visit.referral("BYE", opened.greeting)
             connection.close()
             return None, login_targets(referral, target.user), connection.secure or was_secure
-        visit.permit(was_secure)
+        visit.permit(connection.secure, was_secure)
         reply = opened.greeting
         if reply.kind != "PREAUTH":
             reply = await self._log_in(connection, target)
         if reply.kind in ("OK", "PREAUTH"):
-            elsewhere = _referral("OK", reply, target) if reply.kind == "OK" else None
+            elsewhere = _elsewhere(reply, target)
             visit.tell(reply.text, "here")
             return Arrived(connection=connection, target=target, elsewhere=elsewhere), (), True
         referral = visit.referral("NO", reply)
@@ -171,6 +177,8 @@ class LoginFollower:
         try:
             if own.token:
                 return await connection.bearer(target.user, own.token)
+            if own.login_as and own.login_as != target.user:
+                return await connection.login(own.login_as, own.password, target.user)
             return await connection.login(target.user, own.password)
         except NotAccepted as error:
             return error.reply
@@ -196,6 +204,7 @@ class _Visit:
                 trust=trust,
                 clear=follower.policy.clear_allowed(target.host, target.port),
                 patience=patience,
+                implicit=target.implicit,
             )
         except ReferraldError as error:
             self.tell(str(error).encode("utf-8", "replace"), "unreachable")
@@ -203,19 +212,18 @@ class _Visit:
         self._connection = opened.connection
         return opened
 
-    def permit(self, was_secure: bool) -> None:
-        """Raise unless the credentials may be sent there."""
-        assert self._connection is not None, "after it was connected"
+    def permit(self, secure: bool, was_secure: bool) -> None:
+        """Raise unless the credentials may be sent there, over a connection that is so secure."""
         target, policy = self._target, self._follower.policy
         objection = policy.objection(
             target.host,
             target.port,
-            secure=self._connection.secure,
+            secure=secure,
             origin_secure=was_secure,
             kind="token" if self._follower.credentials.token else "password",
         )
         if objection:
-            self._connection.close()
+            self._close()
             self.tell(objection.encode("utf-8"), "forbidden")
             raise Forbidden(objection)
 
@@ -254,6 +262,14 @@ class _Visit:
                 seconds=follower.reactor.seconds() - self._began,
             )
         )
+
+
+def _elsewhere(reply: Reply, target: Target) -> Referral | None:
+    """Give where the user's own mail is, if a login that succeeded says so in a usable way."""
+    try:
+        return _referral("OK", reply, target) if reply.kind == "OK" else None
+    except RefusedReferral:
+        return None
 
 
 def _referral(kind: str, reply: Reply, target: Target) -> Referral | None:

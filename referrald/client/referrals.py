@@ -64,11 +64,13 @@ class Target:
     mechanism: the SASL mechanism that the URL prescribes; None leaves it to the client.
     mailbox: None after a login referral.
     note: what was left out of the URL; empty when nothing was.
+    implicit: TLS comes first; None means on port 993 only.
     """
 
     host: str
     port: int
     user: str
+    implicit: bool | None = None
     mechanism: str | None = None
     mailbox: str | None = None
     note: str = ""

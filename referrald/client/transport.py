@@ -33,11 +33,13 @@ class Trust:
 
     @classmethod
     def from_file(cls, path: str) -> Trust:
-        """Believe the authorities in a file of PEM certificates."""
+        """Believe the authorities in a file of PEM certificates; raises `ValueError` for none."""
         with open(path, encoding="ascii") as file:
             text = file.read()
         end = "-----END CERTIFICATE-----"
         parts = [part + end for part in text.split(end)[:-1]]
+        if not parts or not all("-----BEGIN" in part for part in parts):
+            raise ValueError(f"{path}: no PEM certificates")
         return cls(certificates=tuple(part[part.index("-----BEGIN") :] for part in parts))
 
     def options(self, host: str) -> Any:
@@ -66,13 +68,16 @@ async def connect(
     trust: Trust | None = None,
     clear: bool = False,
     patience: float = 30.0,
+    implicit: bool | None = None,
 ) -> Opened:
     """Connect and wait for the greeting: TLS at once on port 993, else STARTTLS.
 
-    clear: do without TLS where the server has none. Raises `NotReached`.
+    implicit: TLS at once, or not, whatever the port is. clear: do without TLS where the server has
+    none. Raises `NotReached`.
     """
     trust = trust or Trust()
-    implicit = port == IMAPS_PORT
+    if implicit is None:
+        implicit = port == IMAPS_PORT
     connection = await _dial(reactor, host, port, trust if implicit else None, patience)
     try:
         greeting = await connection.greeting()

@@ -12,7 +12,13 @@ from urllib.parse import urlsplit
 from referrald import imapurl
 from referrald.config.endpoints import endpoint_fault, endpoint_secures
 from referrald.config.report import Place, Report, show_key
-from referrald.config.settings import ListenerSettings, ServerSettings, ServeSection, folded_host
+from referrald.config.settings import (
+    ListenerSettings,
+    RelaySection,
+    ServerSettings,
+    ServeSection,
+    folded_host,
+)
 from referrald.config.values import Wrong
 from referrald.errors import UrlError
 from referrald.model import IMAP_PORT, Server
@@ -156,6 +162,22 @@ def check_drain(place: Place, settings: ListenerSettings, own: Addresses) -> Non
         return  # none, or noted already
     if leads_home(Server(host=url.host, port=url.port or IMAP_PORT), own):
         place.wrong("drain", f'"{url}" leads back to this server', "name another server")
+
+
+def check_relay(place: Place, settings: RelaySection) -> None:
+    """Note authorities that cannot be read, and a master user without a password."""
+    if settings.ca:
+        try:
+            with open(settings.ca, encoding="ascii") as file:
+                usable = "-----BEGIN CERTIFICATE-----" in file.read()
+            wrong = "" if usable else "there is no certificate in it"
+        except (OSError, ValueError) as error:
+            wrong = f"cannot be read: {getattr(error, 'strerror', None) or 'not PEM'}"
+        if wrong:
+            place.wrong("ca", f"{settings.ca}: {wrong}", "a file of PEM certificates")
+    if bool(settings.master_user) != bool(settings.master_password):
+        missing = "master_password" if settings.master_user else "master_user"
+        place.wrong(missing, "is missing", "both, or neither of the two")
 
 
 def check_serve(place: Place, settings: ServeSection) -> None:

@@ -28,6 +28,7 @@ from referrald.config.settings import (
     ListenerSettings,
     LogSection,
     ReferralSection,
+    RelaySection,
     ServerSettings,
     ServeSection,
     TlsSettings,
@@ -100,6 +101,7 @@ def _assemble(
         tls=_tls(tables, now),
         directory=DirectorySection(**_one(tables, "directory")),
         referral=ReferralSection(**_one(tables, "referral")),
+        relay=RelaySection(**_one(tables, "relay")),
         auth=_auth(tables),
         serve=ServeSection(**_one(tables, "serve")),
         limits=Limits(**_one(tables, "limits")),
@@ -111,6 +113,7 @@ def _assemble(
         checks.check_drain(table.place, listener, own)
     for table, backend in backends:
         check_targets(table.place, backend, own)
+    checks.check_relay(tables["relay"][0].place, config.relay)
     checks.check_serve(tables["serve"][0].place, config.serve)
     _check_auth(tables, config)
     check_extensions(tables["extensions"][0].place, config.extensions)

@@ -230,6 +230,24 @@ REFERRAL = Section(
             help="The time in which `storm_count` counts.",
         ),
         Option(
+            name="login",
+            kind="choice",
+            choices=("refer", "relay", "auto"),
+            default="refer",
+            help="What is done at login about users who live elsewhere. `refer`: send the client "
+            "there. `relay`: log in there for the client and pass everything on. `auto`: refer the "
+            "programs in `follow`, relay for all others, also for one that was referred and came "
+            "back. A login whose password is not known here (SCRAM, a certificate) is referred "
+            "unless `[relay]` has a master user.",
+        ),
+        Option(
+            name="follow",
+            kind="strings",
+            default=(),
+            help="Programs, by the name that they give with `ID` before they log in, that follow "
+            "login referrals.",
+        ),
+        Option(
             name="mailboxes",
             kind="choice",
             choices=("hide", "say"),
@@ -252,6 +270,41 @@ REFERRAL = Section(
             default=("alpine",),
             help="Programs, by the name that they give with `ID`, that take several URLs for one: "
             "of a mailbox with replicas they get the first only.",
+        ),
+    ),
+)
+
+RELAY = Section(
+    name="relay",
+    help="How home servers are reached on behalf of clients, with `[referral] login` as `relay` or "
+    "`auto`. They must be allowed by `[referral] allowed` and, without TLS, by `allow_clear`.",
+    options=(
+        Option(
+            name="ca",
+            kind="path",
+            default="",
+            help="A file of PEM certificates: the authorities that may vouch for home servers. "
+            "Empty: those of the system. The name in the certificate is always checked.",
+        ),
+        Option(
+            name="timeout",
+            kind="duration",
+            default=10.0,
+            minimum=0.1,
+            help="How long to wait for each answer of a home server, until it is passed over.",
+        ),
+        Option(
+            name="master_user",
+            kind="string",
+            default="",
+            help="A user who may log in as anybody at the home servers (SASL PLAIN with an "
+            "authorization identity), for clients whose password is not known here.",
+        ),
+        Option(
+            name="master_password",
+            kind="secret",
+            default="",
+            help="The password of that user.",
         ),
     ),
 )
@@ -314,8 +367,8 @@ EXTENSIONS = Section(
 )
 
 SECTIONS: Sequence[Section] = (
-    SERVER, SERVER_ID, LISTENER, TLS, BACKEND, DIRECTORY, REFERRAL, AUTH, INTROSPECTION, SERVE,
-    LIMITS, LOG, EXTENSIONS,
+    SERVER, SERVER_ID, LISTENER, TLS, BACKEND, DIRECTORY, REFERRAL, RELAY, AUTH, INTROSPECTION,
+    SERVE, LIMITS, LOG, EXTENSIONS,
 )  # fmt: skip
 
 # Keys that are no secret as a whole, but may hold one behind the first colon of an entry.

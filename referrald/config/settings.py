@@ -85,9 +85,21 @@ class ReferralSection:
     text: str
     storm_count: int
     storm_window: float
+    login: Literal["refer", "relay", "auto"] = "refer"
+    follow: tuple[str, ...] = ()
     mailboxes: Literal["hide", "say"] = "hide"
     status: bool = False
     one_url: tuple[str, ...] = ("alpine",)
+
+
+@attrs.frozen(kw_only=True)
+class RelaySection:
+    """How home servers are reached for clients; ``timeout`` in seconds."""
+
+    ca: str = ""
+    timeout: float = 10.0
+    master_user: str = ""
+    master_password: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -151,6 +163,7 @@ class Config:
     serve: ServeSection
     limits: Limits
     log: LogSection
+    relay: RelaySection = attrs.field(factory=RelaySection)
     tls: TlsSettings | None = None
     extensions: tuple[str, ...] = ()
     path: str = attrs.field(default="", eq=False)

@@ -8,10 +8,10 @@ to referrals, and what the server said. JSON has all capabilities, as they were 
 
 The password is asked for (or one line is read when the input is no terminal) and sent to the first
 host, and to others that --allow names, always by TLS unless --allow-clear names the host. A host
-that is neither is still connected to, and asked what it offers, but gets no credentials: the trace
-ends there. Of a URL only the server, the user and the mechanism count. Nothing is opened or read,
-and the client logs out in the end. The password is not shown, even where a server repeats it; a
-user name that is the same word is. No configuration is needed, and none is read.
+that is neither is not connected to: the trace ends there. Of a URL only the server, the user and
+the mechanism count. Nothing is opened or read, and the client logs out in the end. The password is
+not shown, even where a server repeats it; a user name that is the same word is. No configuration is
+needed, and none is read.
 
 The last line is the verdict: "fine"; "loop" when a server comes again; "too many referrals" after
 ten; "weaker TLS" when a server has no TLS and may not be used without; "refused target" for a host
@@ -161,8 +161,6 @@ def _trust(path: str | None) -> Trust:
         trust.options("localhost")
     except (ValueError, OpenSslError):
         raise Refused(f"{path}: not a file of PEM certificates") from None
-    if not trust.certificates:
-        raise Refused(f"{path}: no certificates in it")
     return trust
 
 

@@ -101,17 +101,27 @@ def refuse_closed(home: Home) -> Refuse:
 def _refer(login: Login, home: Home, settings: PolicySettings) -> Decision:
     """Refer to the first server that there is no objection to."""
     objections = []
+    usable: list[tuple[Server, str]] = []
+    user = home.user or login.user
     for server in home.servers:
         objection = settings.objection(server)
         if objection:
             objections.append(f"{server}: {objection}")
             continue
         try:
-            url = login_referral(server.host, server.port, home.user or login.user, home.auth)
+            usable.append((server, login_referral(server.host, server.port, user, home.auth)))
         except UrlError as error:
             objections.append(f"{server}: {error.reason}")
-            continue
-        return Refer(url=url, server=server, authenticated=home.public_here, source=home.source)
+    if usable:
+        server, url = usable[0]
+        return Refer(
+            url=url,
+            server=server,
+            servers=tuple(each for each, _ in usable),
+            user=user,
+            authenticated=home.public_here,
+            source=home.source,
+        )
     return Refuse(
         code=Unavailable.code,
         text=Unavailable.public,

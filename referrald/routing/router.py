@@ -101,4 +101,5 @@ class Router:
             text=f"This mail program does not follow referrals; set its server to {server}.",
             cause=f"storm: logs in again and again instead of going to {server}",
             source=decision.source,
+            instead=decision,
         )

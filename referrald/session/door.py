@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 import attrs
 
 from referrald.interfaces import SaslChannel
-from referrald.model import Decision, Limits, Login, LoginEvent
+from referrald.model import Decision, Limits, Login, LoginEvent, RelayOrder
 from referrald.session.followers import Followers
 from referrald.session.table import CommandTable
 from referrald.wire.reader import ReaderLimits
@@ -22,6 +22,10 @@ class Authenticator(Protocol):
 
     def mechanisms(self, secure: bool, has_certificate: bool) -> tuple[str, ...]:
         """Name the mechanisms that can work on such a connection (``LOGIN`` is the command too)."""
+        ...
+
+    def normalise(self, user: str) -> str:
+        """Give the name under which a user is known; ValueError when nobody can have it."""
         ...
 
     async def password(self, user: str, password: bytes, authzid: str = "") -> str:
@@ -54,6 +58,43 @@ class Wheel(Protocol):
 
     def soon(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call back when everybody else has had a turn; gives what takes that back."""
+        ...
+
+
+class Spliced(Protocol):
+    """A connection to a home server that is logged in."""
+
+    target: str
+    capabilities: bytes
+    to_home: int
+    to_client: int
+
+    def attach(self, down: Any) -> None:
+        """Begin to pass on what comes from home, to ``down`` (`referrald.relay.splice`)."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Pass on what the client says."""
+        ...
+
+    def hold(self, held: bool) -> None:
+        """Read no more from home, or read again."""
+        ...
+
+    def close(self) -> None:
+        """End it."""
+        ...
+
+
+class Relay(Protocol):
+    """Logs in at home servers for clients."""
+
+    def can(self, order: RelayOrder) -> bool:
+        """Say whether there is something to log in with."""
+        ...
+
+    async def open(self, order: RelayOrder) -> Spliced:
+        """Log in; raises a `ReferraldError`."""
         ...
 
 
@@ -102,6 +143,9 @@ class Door:
     realm: gives the IAccount of a user who is served here (`twisted.cred.portal.IRealm`), or None.
     unasked: what a client is told of remote mailboxes that has never asked for them.
     one_url: names of programs, in lower case, that cannot read more than one URL.
+    relay: goes to home servers for clients, or None. how: what is done about a user who lives
+    elsewhere; ``auto`` refers the programs in known_to_follow (names as in ID, in lower case) and
+    relays for all others.
     loops: notices clients that go round between two servers for a mailbox; None means nobody does.
     refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
@@ -131,6 +175,9 @@ class Door:
     refer_status: bool = False
     one_url: frozenset[str] = frozenset()
     loops: Breaker | None = None
+    relay: Relay | None = None
+    how: Literal["refer", "relay", "auto"] = "refer"
+    known_to_follow: frozenset[str] = frozenset()
     tls: Any = None
     allow_cleartext: bool = False
     drain: str = ""

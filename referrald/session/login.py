@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -20,6 +20,7 @@ from referrald.errors import (
 from referrald.interfaces import IReferralAccount
 from referrald.model import Decision, Login, LoginEvent, Refer, Refuse, Serve
 from referrald.session import answers, capabilities
+from referrald.session.relaying import Secret, order_for, relay, wanted
 from referrald.session.table import Answer
 from referrald.wire.response import ok
 
@@ -33,7 +34,8 @@ async def login(session: ReferralServer, user: bytes, password: bytes) -> Answer
     """Carry out LOGIN (RFC 3501 section 6.2.3)."""
     require_privacy(session)
     name = user.decode("utf-8", "surrogateescape")
-    return await admit(session, "LOGIN", name, session.door.authenticator.password(name, password))
+    proof = session.door.authenticator.password(name, password)
+    return await admit(session, "LOGIN", name, proof, lambda: Secret(password=password))
 
 
 def require_privacy(session: ReferralServer) -> None:
@@ -43,11 +45,16 @@ def require_privacy(session: ReferralServer) -> None:
 
 
 async def admit(
-    session: ReferralServer, mechanism: str, named: str, proof: Awaitable[str]
+    session: ReferralServer,
+    mechanism: str,
+    named: str,
+    proof: Awaitable[str],
+    secret: Callable[[], Secret],
 ) -> Answer:
     """Wait for the proof, decide, answer, and write one log line whatever comes of it.
 
     named: the user that the client named, for the log of a failure; may be empty.
+    secret: gives what the client proved with, for a login at its home.
     """
     began = session.door.clock()
     attempt = Attempt(session, mechanism, named, began)
@@ -64,7 +71,7 @@ async def admit(
         attempt.log(result, cause=str(error))
         raise
     attempt.user = user
-    return await _carry_out(session, attempt)
+    return await _carry_out(session, attempt, secret)
 
 
 class Attempt:
@@ -110,11 +117,19 @@ class Attempt:
         )
 
 
-async def _carry_out(session: ReferralServer, attempt: Attempt) -> Answer:
+async def _carry_out(
+    session: ReferralServer, attempt: Attempt, secret: Callable[[], Secret]
+) -> Answer:
     router = session.door.router
     decision: Decision = SERVED_HERE
     if router is not None:
         decision = await router.route(attempt.as_login())
+    if session.door.relay is not None:
+        away = decision.instead if isinstance(decision, Refuse) else decision
+        if isinstance(away, Refer):
+            order = order_for(session, attempt.user, away, secret())
+            if wanted(session, order):
+                return await relay(session, attempt, order, away.source)
     if isinstance(decision, Refer):
         return await _refer(session, attempt, decision)
     if isinstance(decision, Refuse):

@@ -36,6 +36,7 @@ class Outgoing:
     _stall_timer: Hashable | None = None
     _drained: Deferred[None] | None = None
     _unfinished = False
+    spliced: Any
     _last_input: float
     _pump: Callable[[], None]
 
@@ -108,6 +109,10 @@ class Outgoing:
         if self._stall_timer is None and not self._closing:
             wheel = self.door.wheel
             self._stall_timer = wheel.add(self.door.limits.write_stall, self._stalled)
+        if self.spliced is not None:
+            # The client may well be in the middle of sending a message.
+            self.spliced.hold(True)
+            return
         if not self._paused:
             self._paused = True
             self.transport.pauseProducing()
@@ -120,6 +125,9 @@ class Outgoing:
             self._stall_timer = None
         # Whoever takes what we send is not idle.
         self._last_input = self.door.clock()
+        if self.spliced is not None:
+            self.spliced.hold(False)
+            return
         drained, self._drained = self._drained, None
         if drained is not None:
             drained.callback(None)

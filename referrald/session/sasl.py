@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import b64decode
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.cred.credentials import ICredentials
@@ -13,6 +14,7 @@ from twisted.internet.defer import maybeDeferred
 from referrald.errors import AuthenticationFailed, NotPossible, Unavailable, WireError
 from referrald.session import capabilities
 from referrald.session.login import admit, require_privacy
+from referrald.session.relaying import secret_of
 from referrald.session.table import Answer
 from referrald.wire.response import bad, challenge
 
@@ -32,7 +34,8 @@ async def authenticate(session: ReferralServer, mechanism: str, initial: bytes |
     else:
         proof = session.door.authenticator.exchange(mechanism, channel)
     try:
-        return await admit(session, mechanism, "", proof)
+        secret = partial(secret_of, mechanism, channel.messages)
+        return await admit(session, mechanism, "", proof, secret)
     except Cancelled:
         return bad("Authentication exchange cancelled.")
 
@@ -46,6 +49,8 @@ class Channel:
 
     def __init__(self, session: ReferralServer, initial: bytes | None) -> None:
         self.initial = initial
+        # A relay has to say the same at the user's home; gone with the exchange.
+        self.messages = [] if initial is None else [initial]
         self.certificate: Any = capabilities.certificate(session)
         self._session = session
 
@@ -58,7 +63,9 @@ class Channel:
         line = await self._session.read_line()
         if line == b"*":
             raise Cancelled("Authentication exchange cancelled.")
-        return decode(line)
+        message = decode(line)
+        self.messages.append(message)
+        return message
 
 
 def decode(encoded: bytes) -> bytes:

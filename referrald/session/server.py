@@ -24,6 +24,7 @@ from referrald.session.door import Door
 from referrald.session.legacy import TwistedsFace
 from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
+from referrald.session.relaying import Relayed
 from referrald.session.remote import Remote
 from referrald.session.running import start
 from referrald.session.table import Answer
@@ -43,7 +44,7 @@ FEEDBACK = continuation("Ready.")
 
 
 @implementer(IPushProducer, IMailboxListener)
-class ReferralServer(Outgoing, Timing, Notices, Remote, TwistedsFace, IMAP4Server):
+class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, IMAP4Server):
     """An IMAP server session that serves, refers or refuses.
 
     Attributes of note: ``door`` (what it needs from outside), ``state`` (``unauth``, ``auth``,
@@ -121,6 +122,7 @@ class ReferralServer(Outgoing, Timing, Notices, Remote, TwistedsFace, IMAP4Serve
             work.cancel()
         if self.mbox is not None:
             self.forsake_mailbox()
+        self.end_relay()
         logout, self._onLogout = self._onLogout, None
         if logout is not None:
             logout()
@@ -144,6 +146,10 @@ class ReferralServer(Outgoing, Timing, Notices, Remote, TwistedsFace, IMAP4Serve
     def dataReceived(self, data: bytes) -> None:
         """Take bytes as they come; commands run as soon as they are whole."""
         if self._closing:
+            return
+        if self.spliced is not None:
+            self._last_input = self.door.clock()
+            self.spliced.write(data)
             return
         reader = self.reader
         if reader is None:
@@ -359,6 +365,7 @@ class ReferralServer(Outgoing, Timing, Notices, Remote, TwistedsFace, IMAP4Serve
         self._closing = True
         self.state = "logout"
         self._disarm()
+        self.end_relay()
         if self._registered:
             self._registered = False
             self.transport.unregisterProducer()

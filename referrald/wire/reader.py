@@ -151,6 +151,12 @@ class CommandReader:
         self._pos = end
         return raw.removesuffix(b"\r")
 
+    def rest(self) -> bytes:
+        """Take out what has not become part of an event."""
+        left = bytes(self._data[self._pos :])
+        self.clear()
+        return left
+
     def clear(self) -> int:
         """Drop all that is held, as STARTTLS asks (RFC 3501 section 6.2.1); say how many bytes."""
         dropped = self.buffered

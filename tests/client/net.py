@@ -89,6 +89,7 @@ class Net:
         trust: Any = None,
         clear: bool = False,
         patience: float = 30.0,
+        implicit: bool | None = None,
     ) -> Opened:
         """Stand in for `referrald.client.transport.connect`."""
         self.dialled.append((host, port))

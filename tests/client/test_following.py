@@ -142,8 +142,12 @@ class Care(FollowingCase):
         self.server("front.example", login=refers("imap://alice;AUTH=*@evil.test/"))
         self.server("evil.test", login=IN)
         self.assertRaises(Forbidden, self.open)
-        self.assertFalse(self.passwords_seen("evil.test"))
+        self.assertEqual(self.net.dialled, [("front.example", 143)])
         self.assertEqual(self.outcomes()[-1], ("evil.test", "forbidden"))
+
+    def test_an_ok_whose_referral_is_of_no_use_is_an_ok(self) -> None:
+        self.server("front.example", login=b"%b OK [REFERRAL http://x/] in")
+        self.assertIsNone(self.open().elsewhere)
 
     @proves("L12")
     def test_a_server_without_tls(self) -> None:

@@ -25,7 +25,7 @@ class Examples(SynchronousTestCase):
         for name in ("referrald.toml", "users", "homes.toml"):
             shutil.copy(EXAMPLES / name, self.place)
         pair = KeyPair()
-        for name in ("fullchain.pem", "clients.pem"):
+        for name in ("fullchain.pem", "clients.pem", "homes.pem"):
             (self.place / name).write_bytes(pair.certificate_pem)
         (self.place / "privkey.pem").write_bytes(pair.key_pem)
         (self.place / "passwords").write_text("alice:wonderland\n")

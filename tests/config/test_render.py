@@ -84,7 +84,8 @@ class Rendering(ConfigTestCase):
         document = tomllib.loads(text)
         self.assertEqual(
             list(document),
-            ["server", "listener", "tls", "backend", "directory", "referral", "auth", "serve",
+            ["server", "listener", "tls", "backend", "directory", "referral", "relay", "auth",
+             "serve",
              "limits", "log", "extensions"],
         )  # fmt: skip
         self.assertIn('\nauth_time = "1m"  # default\n', text)

@@ -54,6 +54,7 @@ ssl = {ssl}
 disable_plaintext_auth = no
 auth_mechanisms = plain login
 first_valid_uid = 1
+mail_max_userip_connections = 0
 mail_location = maildir:{folder}/mail/%u:LAYOUT=fs
 namespace inbox {{
   inbox = yes
@@ -217,8 +218,8 @@ class InteropCase(SynchronousTestCase):
             encoding="ascii",
         )
         with (folder / "out").open("wb") as out:
-            self.run_server([program, "-F", "-c", str(config)], out, port)
-        home = Dovecot(port, folder)
+            process = self.run_server([program, "-F", "-c", str(config)], out, port)
+        home = Dovecot(port, folder, process)
         for user, password in users:
             home.make(user, password, folders)
         return home
@@ -302,9 +303,15 @@ allow_clear = ["127.0.0.1"]
 class Dovecot:
     """A running home server."""
 
-    def __init__(self, port: int, folder: Path) -> None:
+    def __init__(self, port: int, folder: Path, process: subprocess.Popen[bytes]) -> None:
         self.port = port
         self.folder = folder
+        self.process = process
+
+    def stop(self) -> None:
+        """End it, with all its sessions."""
+        self.process.terminate()
+        self.process.wait(PATIENCE)
 
     def login(self, user: str, password: str) -> imaplib.IMAP4:
         """Open a session of a user."""

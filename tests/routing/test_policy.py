@@ -34,8 +34,13 @@ class DecideTests(SynchronousTestCase):
     @proves("L2", "L3", "L8")
     def test_a_user_whose_home_is_elsewhere_is_referred(self) -> None:
         decision = decide(login("alice"), home("h.example", source="table"), OPEN)
+        server = Server(host="h.example")
         expected = Refer(
-            url="imap://alice;AUTH=*@h.example/", server=Server(host="h.example"), source="table"
+            url="imap://alice;AUTH=*@h.example/",
+            server=server,
+            servers=(server,),
+            user="alice",
+            source="table",
         )
         self.assertEqual(decision, expected)
 

@@ -43,6 +43,9 @@ class Passwords:
     def mechanisms(self, secure: bool, has_certificate: bool) -> tuple[str, ...]:
         return self.offered
 
+    def normalise(self, user: str) -> str:
+        return user.lower()
+
     async def password(self, user: str, password: bytes, authzid: str = "") -> str:
         self.seen.append((user, password))
         if self.held is not None:

@@ -1,0 +1,1 @@
+"""Log in at the home server for a client that does not follow referrals, then pass bytes on."""

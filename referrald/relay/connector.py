@@ -1,0 +1,127 @@
+"""Logs in at the home servers on behalf of clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+
+from referrald.client.connection import ConnectionEnded
+from referrald.client.following import Credentials, LoginFollower
+from referrald.client.policy import CredentialPolicy
+from referrald.client.referrals import Target
+from referrald.client.transport import NotReached, Trust, connect
+from referrald.errors import ReferraldError, Unavailable
+from referrald.imapurl import ImapUrl
+from referrald.model import RelayOrder, Security, Server
+from referrald.relay.circuit import Circuit
+from referrald.relay.splice import Splice
+
+
+@attrs.frozen(kw_only=True)
+class RelaySettings:
+    """How home servers are reached.
+
+    ca: a file of certificates of authorities, empty for those of the system. timeout: seconds for
+    each answer of a home server. allowed, allow_clear: as for referrals.
+    master_user, master_password: who may log in as anybody, for logins whose password is not known
+    here; empty when nobody may.
+    """
+
+    ca: str = ""
+    timeout: float = 10.0
+    allowed: tuple[str, ...] = ("*",)
+    allow_clear: tuple[str, ...] = ()
+    master_user: str = ""
+    master_password: str = attrs.field(default="", repr=False)
+
+
+class RelayConnector:
+    """Opens the way to a home server; see `referrald.session.door.Relay`."""
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: RelaySettings,
+        *,
+        dial: Callable[..., Any] = connect,
+        circuit: Circuit | None = None,
+    ) -> None:
+        self._reactor = reactor
+        self._settings = settings
+        self._dial = dial
+        self.circuit = circuit or Circuit(reactor.seconds)
+        self._trust = Trust.from_file(settings.ca) if settings.ca else Trust()
+
+    def can(self, order: RelayOrder) -> bool:
+        """Say whether there is something to log in with."""
+        return bool(order.password or order.token or self._settings.master_user)
+
+    async def open(self, order: RelayOrder) -> Splice:
+        """Log in at the first server that can be reached; a home that refers is followed.
+
+        Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
+        """
+        faults = []
+        for server in self.circuit.order(order.servers):
+            try:
+                splice = await self._log_in(order, server)
+            except (NotReached, ConnectionEnded) as error:
+                self.circuit.failed(server)
+                faults.append(str(error))
+                continue
+            except ReferraldError:
+                self.circuit.worked(server)
+                raise
+            self.circuit.worked(server)
+            return splice
+        raise Unavailable(f"no home server answers: {'; '.join(faults)}")
+
+    async def _log_in(self, order: RelayOrder, server: Server) -> Splice:
+        follower = LoginFollower(
+            self._reactor,
+            self._credentials(order),
+            self._policy(server),
+            trust=self._trust,
+            patience=self._settings.timeout,
+            dial=self._dial,
+        )
+        arrived = await follower.go(_target(server, order.user), secure=order.secure)
+        await arrived.connection.ask_capabilities()
+        return Splice(arrived.connection, f"{arrived.target.host}:{arrived.target.port}")
+
+    def _credentials(self, order: RelayOrder) -> Credentials:
+        if order.password or order.token:
+            return Credentials(
+                user=order.user,
+                password=order.password,
+                token=order.token,
+                login_as=order.login_as,
+            )
+        settings = self._settings
+        return Credentials(
+            user=order.user, password=settings.master_password, login_as=settings.master_user
+        )
+
+    def _policy(self, server: Server) -> CredentialPolicy:
+        """Let the passwords go where clients may be referred to, by TLS unless allowed by name."""
+        settings = self._settings
+        # Routing has looked at this server already; an address has to be named in full.
+        own = (server.host,) if server.security is Security.CLEAR else ()
+        return CredentialPolicy(
+            origin=server.host,
+            allowed=settings.allowed,
+            allow_clear=(*settings.allow_clear, *own),
+        )
+
+
+def _target(server: Server, user: str) -> Target:
+    url = ImapUrl(host=server.host, port=server.port, user=user, auth="*")
+    return Target(
+        host=server.host,
+        port=server.port,
+        user=user,
+        implicit=server.security is Security.TLS,
+        url=url,
+    )

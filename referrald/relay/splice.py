@@ -1,0 +1,107 @@
+"""The home server's end of a relayed session: bytes go through as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from referrald.client.connection import ImapConnection
+
+
+class Downstream(Protocol):
+    """The client's session, as far as a splice needs it."""
+
+    def relay_data(self, data: bytes) -> None:
+        """Send what the home server said."""
+        ...
+
+    def relay_ended(self) -> None:
+        """Take note that the home server has gone."""
+        ...
+
+    def relay_held(self, held: bool) -> None:
+        """Read no more from the client for now, or read again."""
+        ...
+
+
+@implementer(IPushProducer)
+class Splice:
+    """Passes bytes between a session and a connection that is logged in.
+
+    target: the server, for the log. to_home, to_client: bytes so far. It is the producer of the
+    home's transport: what that cannot send, the client is not read for.
+    """
+
+    transport: Any = None
+
+    def __init__(self, connection: ImapConnection, target: str) -> None:
+        self.target = target
+        self.capabilities = b" ".join(name.encode("ascii") for name in connection.offered)
+        self.to_home = self.to_client = 0
+        self._connection = connection
+        self._down: Downstream | None = None
+        self._closed = False
+
+    def attach(self, down: Downstream) -> None:
+        """Begin: everything that comes from home goes to ``down`` from now on."""
+        self._down = down
+        self._connection.hand_over(self)
+
+    def makeConnection(self, transport: Any) -> None:
+        """Take the transport over."""
+        self.transport = transport
+        transport.registerProducer(self, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        """Pass on what the home server says."""
+        self.to_client += len(data)
+        if self._down is not None:
+            self._down.relay_data(data)
+
+    def connectionLost(self, reason: Any) -> None:
+        """Let the session know, once."""
+        down, self._down = self._down, None
+        if down is not None:
+            down.relay_ended()
+
+    def write(self, data: bytes) -> None:
+        """Pass on what the client says."""
+        self.to_home += len(data)
+        self.transport.write(data)
+
+    def hold(self, held: bool) -> None:
+        """Read no more from home while the client does not read, or read again."""
+        act: Callable[[], None] = (
+            self.transport.pauseProducing if held else self.transport.resumeProducing
+        )
+        if not self._closed:
+            act()
+
+    def close(self) -> None:
+        """End the connection to the home server; what was written is still sent."""
+        self._down = None
+        if not self._closed:
+            self._closed = True
+            if self.transport is None:
+                self._connection.close()
+                return
+            self.transport.unregisterProducer()
+            self.transport.loseConnection()
+
+    # -- as the producer of the home's transport -----------------------------------------------
+
+    def pauseProducing(self) -> None:
+        """Read the client no more: the home server does not take what it says."""
+        if self._down is not None:
+            self._down.relay_held(True)
+
+    def resumeProducing(self) -> None:
+        """Read the client again."""
+        if self._down is not None:
+            self._down.relay_held(False)
+
+    def stopProducing(self) -> None:
+        """Do nothing: `connectionLost` follows."""

@@ -1,0 +1,176 @@
+"""Relayed sessions: log in at home for the client, answer, and pass bytes from then on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from referrald.errors import AuthenticationFailed, ReferraldError
+from referrald.model import Refer, RelayOrder
+from referrald.session import answers
+from referrald.session.door import Door, Spliced
+from referrald.session.table import Answer
+from referrald.wire.response import Code, no, ok
+
+if TYPE_CHECKING:
+    from referrald.session.login import Attempt
+    from referrald.session.server import ReferralServer
+
+GONE = "The home server has closed the connection."
+_BEARER = re.compile(rb"auth=Bearer ([^\x01]+)", re.IGNORECASE)
+
+
+@attrs.define
+class Secret:
+    """What a client proved with, as long as a login is under way. Never shown."""
+
+    password: bytes = attrs.field(default=b"", repr=False)
+    token: bytes = attrs.field(default=b"", repr=False)
+    login_as: bytes = b""
+
+
+def secret_of(mechanism: str, messages: list[bytes]) -> Secret:
+    """Take a password or token out of what the client sent in a SASL exchange, if it is there."""
+    if mechanism == "PLAIN" and messages and messages[-1].count(b"\0") == 2:
+        _, login_as, password = messages[-1].split(b"\0")
+        return Secret(password=password, login_as=login_as)
+    if mechanism == "LOGIN" and len(messages) == 2:
+        return Secret(password=messages[1], login_as=messages[0])
+    if mechanism in ("OAUTHBEARER", "XOAUTH2") and messages:
+        found = _BEARER.search(messages[0])
+        return Secret(token=found[1]) if found else Secret()
+    return Secret()
+
+
+def order_for(session: ReferralServer, user: str, decision: Refer, secret: Secret) -> RelayOrder:
+    """Say what is to be done at the home server."""
+    there = decision.user or user
+    login_as = secret.login_as.decode("utf-8", "replace")
+    # The name may be another one there: whether it is the user's own password shows here.
+    own = not login_as or _same(session, login_as, user)
+    return RelayOrder(
+        servers=decision.servers or (decision.server,),
+        user=there,
+        secure=session.secure,
+        password=secret.password.decode("utf-8", "surrogateescape"),
+        token=secret.token.decode("ascii", "replace"),
+        login_as="" if own else login_as,
+    )
+
+
+def _same(session: ReferralServer, named: str, user: str) -> bool:
+    try:
+        return session.door.authenticator.normalise(named) == user
+    except ValueError:
+        return False
+
+
+def wanted(session: ReferralServer, order: RelayOrder) -> bool:
+    """Say whether this client is relayed rather than referred."""
+    door = session.door
+    if door.relay is None or door.how == "refer" or not door.relay.can(order):
+        return False
+    name = ((session.client_id or {}).get("name") or "").lower()
+    return door.how == "relay" or name not in door.known_to_follow
+
+
+async def relay(
+    session: ReferralServer, attempt: Attempt, order: RelayOrder, source: str
+) -> Answer:
+    """Log in at home and answer; from then on the session is the home server's."""
+    assert session.door.relay is not None
+    try:
+        spliced = await session.door.relay.open(order)
+    except AuthenticationFailed as error:
+        attempt.log("refused", source=source, cause=f"the home server says: {error}")
+        return no(AuthenticationFailed.public, Code("AUTHENTICATIONFAILED"))
+    except ReferraldError as error:
+        attempt.log("refused", source=source, cause=str(error))
+        return answers.status_of(error, session)
+    attempt.log("relayed", target=spliced.target, source=source)
+    session.afterwards(lambda: session.begin_relay(attempt.user, spliced))
+    listed = spliced.capabilities.decode("ascii", "replace")
+    return ok("Logged in.", Code("CAPABILITY", listed) if listed else None)
+
+
+class Relayed:
+    """The half of a session that passes bytes on."""
+
+    door: Door
+    transport: Any
+    user: str
+    state: str
+    write: Callable[[bytes], None]
+    close: Callable[[], None]
+    _disarm: Callable[[], None]
+    _expect_life: Callable[[], None]
+    _last_input: float
+    _closing: bool
+    _held_back: bool
+    spliced: Spliced | None = None
+    _at_line_end = True
+
+    if TYPE_CHECKING:
+        reader: Any
+
+        @property
+        def session_id(self) -> str: ...
+
+        @property
+        def peer(self) -> str: ...
+
+        def say_bye(self, text: str) -> None: ...
+
+    def begin_relay(self, user: str, spliced: Spliced) -> None:
+        """Go over to passing bytes."""
+        if self._closing:
+            spliced.close()
+            return
+        self.user, self.state, self.spliced = user, "relay", spliced
+        self._disarm()
+        self._expect_life()
+        reader, self.reader = self.reader, None
+        spliced.attach(self)
+        rest = b"" if reader is None else reader.rest()
+        if rest:
+            spliced.write(rest)
+
+    def relay_data(self, data: bytes) -> None:
+        """Send what the home server said."""
+        self._at_line_end = data.endswith(b"\r\n")
+        self._last_input = self.door.clock()
+        self.write(data)
+
+    def relay_held(self, held: bool) -> None:
+        """Read no more from the client while its home server does not take what it says."""
+        if self._closing:
+            return
+        if held:
+            self.transport.pauseProducing()
+        else:
+            self.transport.resumeProducing()
+
+    def relay_ended(self) -> None:
+        """Say good-bye for the home server, where the client can tell that from its mail."""
+        spliced = self.spliced
+        if spliced is None or self._closing:
+            return
+        if self._at_line_end:
+            self.say_bye(GONE)
+        else:
+            self.close()
+
+    def end_relay(self) -> None:
+        """Let go of the home server, and write down what went through."""
+        spliced, self.spliced = self.spliced, None
+        if spliced is None:
+            return
+        spliced.close()
+        self.door.notes.note(
+            f"relay {self.session_id}",
+            f"{self.session_id} {self.peer}: {self.user} relayed to {spliced.target}: "
+            f"{spliced.to_home} bytes to home, {spliced.to_client} bytes to the client",
+        )

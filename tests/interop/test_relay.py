@@ -1,0 +1,115 @@
+"""Clients that do not follow referrals, relayed to a real Dovecot."""
+
+from __future__ import annotations
+
+import imaplib
+import re
+import socket
+import subprocess
+import threading
+
+from tests.interop.shared import message, open_client
+from tests.interop.support import PATIENCE, SUBJECT, Dovecot, InteropCase, Referrald, need
+from tests.proves import proves
+
+HOST = "127.0.0.1"
+RELAY = f'[referral]\nlogin = "relay"\nallow_clear = ["{HOST}"]\n'
+BIG = 20 * 1024 * 1024
+
+
+class Relay(InteropCase):
+    def start(self, extra: str = "", users: str = "alice") -> tuple[Referrald, Dovecot]:
+        names = users.split()
+        home = self.start_home([(name, "secret") for name in names], folders=["Sent"])
+        lines = [
+            f"{name}:{{PLAIN}}secret::::::host={HOST} port={home.port} nologin\n" for name in names
+        ]
+        return self.start_referrald("".join(lines), RELAY + extra), home
+
+    def test_imaplib_reads_and_appends_mail_that_lies_in_dovecot(self) -> None:
+        front, home = self.start()
+        with open_client(front.port) as client:
+            self.assertIn(b" IDLE ", client.capability()[1][0])
+            client.append("Sent", "", None, message("by relay"))  # type: ignore[arg-type]
+            self.assertEqual(client.select("Sent")[1], [b"1"])
+            found = client.fetch("1", "(BODY[])")[1][0]
+            assert isinstance(found, tuple)
+            self.assertIn(b"Subject: by relay", found[1])
+        self.assertEqual(len(home.messages("alice", "Sent")), 1)
+        front.wait_for_log("result=relayed target=")
+        line = front.wait_for_log("relayed to")
+        self.assertRegex(line, r"alice relayed to 127\.0\.0\.1:\d+: \d+ bytes to home, \d+ bytes")
+
+    def test_curl_reads_a_message(self) -> None:
+        front, _ = self.start()
+        done = subprocess.run(
+            [need("curl"), "-s", "--user", "alice:secret",
+             f"imap://{HOST}:{front.port}/INBOX;MAILINDEX=1"],
+            capture_output=True, timeout=PATIENCE, check=True,
+        )  # fmt: skip
+        self.assertIn(f"Subject: {SUBJECT}".encode(), done.stdout)
+
+    def test_a_big_message_goes_both_ways_unchanged(self) -> None:
+        front, _ = self.start()
+        body = message("big") + (b"0123456789abcdef" * 63 + b"\r\n") * (BIG // 1010)
+        with open_client(front.port) as client:
+            client.select("INBOX")
+            client.append("INBOX", "", None, body)  # type: ignore[arg-type]
+            found = client.fetch("2", "(BODY.PEEK[])")[1][0]
+            assert isinstance(found, tuple)
+            self.assertEqual(len(found[1]), len(body))
+            self.assertTrue(found[1] == body)
+
+    def test_idle_is_told_of_what_happens(self) -> None:
+        front, home = self.start()
+        raw = front.connect()
+        self.addCleanup(raw.close)
+        file = raw.makefile("rb")
+        for line in (b"a LOGIN alice secret", b"b SELECT INBOX", b"c IDLE"):
+            raw.sendall(line + b"\r\n")
+            while not (got := file.readline()).startswith((line[:1] + b" OK", b"+ ")):
+                self.assertTrue(got)
+        with home.login("alice", "secret") as client:
+            client.append("INBOX", "", None, message("news"))  # type: ignore[arg-type]
+        self.assertEqual(file.readline(), b"* 2 EXISTS\r\n")
+
+    @proves("S1")
+    def test_many_sessions_at_once_and_a_home_that_dies(self) -> None:
+        front, home = self.start("[limits]\nconnections_per_address = 0\n")
+        idle: list[socket.socket] = []
+        for _ in range(60):
+            raw = front.connect()
+            self.addCleanup(raw.close)
+            raw.sendall(b"a LOGIN alice secret\r\n")
+            self.assertRegex(raw.recv(4096), rb"a OK \[CAPABILITY [^\]]*IDLE")
+            idle.append(raw)
+        home.stop()
+        for raw in idle:
+            left = b""
+            while piece := raw.recv(4096):
+                left += piece
+            self.assertIn(b"* BYE", left)
+        with self.assertRaises(imaplib.IMAP4.error) as caught:
+            open_client(front.port)
+        self.assertIn(b"[UNAVAILABLE]", caught.exception.args[0])
+
+    def test_a_client_that_does_not_read_costs_no_memory(self) -> None:
+        front, _ = self.start()
+        with open_client(front.port) as client:
+            client.select("INBOX")
+            client.append("INBOX", "", None, message("big") + b"\r\n" * 5_000_000)  # type: ignore[arg-type]
+        before = self.memory(front)
+        raw = front.connect()
+        self.addCleanup(raw.close)
+        raw.sendall(b"a LOGIN alice secret\r\nb SELECT INBOX\r\n")
+        raw.sendall(b"c FETCH 2 BODY.PEEK[]\r\n" * 9)
+        stopped = threading.Event()
+        stopped.wait(2)
+        self.assertLess(self.memory(front) - before, 8_000)
+
+    def memory(self, front: Referrald) -> int:
+        """Give KiB of resident memory."""
+        with open(f"/proc/{front.process.pid}/status", encoding="ascii") as file:
+            found = re.search(r"VmRSS:\s+(\d+)", file.read())
+        assert found is not None
+        return int(found[1])

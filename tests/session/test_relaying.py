@@ -1,0 +1,278 @@
+"""Relayed logins: a session of ours in front, and whatever may be behind it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from referrald.model import Decision, Login, Refer, Refuse, Server
+from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.session.relaying import Secret, secret_of
+from tests.client.net import Net, Pipe, Scripted
+from tests.proves import proves
+from tests.session.mail import SIMPLE
+from tests.session.native import Site
+from tests.session.support import House
+
+HOME, SECOND = Server(host="home.example"), Server(host="second.example")
+HELLO = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi"
+IN = b"%b OK [CAPABILITY IMAP4rev1 IDLE XHOME] in"
+LOGIN = b"LOGIN alice secret"
+AWAY = Refer(url="imap://al;AUTH=*@home.example/", server=HOME, servers=(HOME, SECOND), user="al")
+
+
+class Decided:
+    """A router that always says the same."""
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+
+    async def route(self, login: Login) -> Decision:
+        return self.decision
+
+
+class Client:
+    """A client on a pipe to a front door that relays into a net."""
+
+    def __init__(self, net: Net, house: House) -> None:
+        self.net = net
+        self.seen = b""
+        self.lost = False
+        self.session = house.factory.buildProtocol(None)
+        theirs, self.ours = Pipe(net._queue), Pipe(net._queue)
+        theirs.other, self.ours.other = self, self.session
+        theirs.secure = True
+        theirs.protocol = self.session  # type: ignore[attr-defined]
+        self.transport = theirs
+        self.session.makeConnection(theirs)
+        self.say(b"")
+
+    def dataReceived(self, data: bytes) -> None:
+        self.seen += data
+
+    def connectionLost(self, reason: Any) -> None:
+        self.lost = True
+
+    def say(self, *lines: bytes) -> bytes:
+        """Send lines and give all that has come since."""
+        self.seen = b""
+        for line in lines:
+            if line:
+                self.ours.write(line + b"\r\n")
+        for _ in range(200):
+            self.net.run()
+            self.net.clock.advance(0.01)
+        return self.seen
+
+
+class RelayCase(SynchronousTestCase):
+    how = "relay"
+
+    def setUp(self) -> None:
+        self.net = Net()
+        self.made: list[Scripted] = []
+        self.decision: Decision = AWAY
+        self.settings = RelaySettings(allowed=("*.example",))
+
+    def serve(self, host: str, greeting: bytes = HELLO, **answers: bytes) -> None:
+        def make() -> Scripted:
+            given = {name.upper().encode(): answer for name, answer in answers.items()}
+            self.made.append(Scripted(greeting, {b"AUTHENTICATE": IN, **given}))
+            return self.made[-1]
+
+        self.net.servers[host, 143] = make
+
+    def connect(self, **changes: Any) -> Client:
+        relay = RelayConnector(self.net.clock, self.settings, dial=self.net.dial)
+        self.house = House(router=Decided(self.decision), relay=relay, how=self.how, **changes)
+        return Client(self.net, self.house)
+
+    def results(self) -> list[tuple[str, str]]:
+        return [(event.result, event.target) for event in self.house.logins]
+
+
+class Relaying(RelayCase):
+    def test_the_client_is_logged_in_at_home_and_sees_what_that_offers(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        answer = client.say(b"a " + LOGIN)
+        self.assertEqual(answer, b"a OK [CAPABILITY IMAP4rev1 IDLE XHOME] Logged in.\r\n")
+        # The name there, and the password that the client has sent.
+        self.assertEqual(self.made[0].seen, [b"AUTHENTICATE PLAIN AGFsAHNlY3JldA=="])
+        self.assertEqual(client.say(b"b XHOME x"), b"b OK done\r\n")
+        self.assertEqual(self.made[0].seen[1:], [b"XHOME x"])
+        self.assertEqual(self.results(), [("relayed", "home.example:143")])
+
+    @proves("S3")
+    def test_what_is_pipelined_behind_the_login_goes_home(self) -> None:
+        self.serve("home.example")
+        answer = self.connect().say(b"a " + LOGIN, b"b SELECT x", b"c NOOP")
+        self.assertTrue(answer.endswith(b"Logged in.\r\nb OK done\r\nc OK done\r\n"), answer)
+
+    def test_a_login_by_sasl(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        self.assertIn(b"a OK ", client.say(b"a AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA=="))
+        self.assertEqual(self.made[0].seen, [b"AUTHENTICATE PLAIN AGFsAHNlY3JldA=="])
+
+    def test_the_second_server_when_the_first_is_down(self) -> None:
+        self.serve("second.example")
+        client = self.connect()
+        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+        self.assertEqual(self.results(), [("relayed", "second.example:143")])
+
+    @proves("S1")
+    def test_all_down_is_unavailable_and_the_connection_stays(self) -> None:
+        client = self.connect()
+        self.assertTrue(client.say(b"a " + LOGIN).startswith(b"a NO [UNAVAILABLE] "))
+        self.assertFalse(client.lost)
+        self.assertIn("connection refused", self.house.logins[0].cause)
+        self.serve("home.example")
+        self.assertIn(b"b OK ", client.say(b"b " + LOGIN))
+
+    def test_a_home_that_refuses_is_a_failed_login(self) -> None:
+        self.serve("home.example", authenticate=b"%b NO [ALERT] not today")
+        client = self.connect()
+        answer = client.say(b"a " + LOGIN)
+        self.assertTrue(answer.startswith(b"a NO [AUTHENTICATIONFAILED] "), answer)
+        self.assertNotIn(b"not today", answer)
+        self.assertIn("not today", self.house.logins[0].cause)
+        self.assertFalse(client.lost)
+
+    def test_a_home_that_refers_is_followed_and_never_passed_on_raw(self) -> None:
+        refers = b"%b NO [REFERRAL imap://al;AUTH=*@moved.example/] moved"
+        self.serve("home.example", authenticate=refers)
+        self.serve("moved.example")
+        answer = self.connect().say(b"a " + LOGIN)
+        self.assertNotIn(b"REFERRAL imap", answer)
+        self.assertEqual(self.results(), [("relayed", "moved.example:143")])
+        self.serve("home.example", authenticate=refers.replace(b"moved.example", b"evil.test"))
+        answer = self.connect().say(b"a " + LOGIN)
+        self.assertTrue(answer.startswith(b"a NO "), answer)
+        self.assertNotIn(b"evil", answer)
+
+    def test_when_home_goes_away_the_client_is_told(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        self.made[0].transport.loseConnection()
+        self.assertEqual(client.say(), b"* BYE The home server has closed the connection.\r\n")
+        self.assertTrue(client.lost)
+        (line,) = [each for each in self.house.notes.lines if "relayed to" in each]
+        self.assertIn("0 bytes to home", line)
+
+    def test_in_the_middle_of_something_it_is_only_closed(self) -> None:
+        self.serve("home.example", fetch=b"* 1 FETCH (BODY[] {100}\r\nabc")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        self.made[0].transport.write(b"* 1 FETCH (BODY[] {100}\r\nabc")
+        self.made[0].transport.loseConnection()
+        self.assertNotIn(b"BYE", client.say())
+        self.assertTrue(client.lost)
+
+    def test_when_the_client_goes_home_is_let_go(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        client.ours.loseConnection()
+        client.say()
+        self.assertTrue(self.made[0].transport.other.transport.gone)
+        self.assertEqual(self.house.notes.faults, [])
+
+    def test_who_does_not_read_is_not_read_for(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        held: list[bool] = []
+        spliced = client.session.spliced
+        spliced.hold = held.append
+        client.session.pauseProducing()
+        client.session.resumeProducing()
+        self.assertEqual(held, [True, False])
+        client.session.pauseProducing()
+        self.house.clock.advance(61)
+        client.say()
+        self.assertTrue(client.transport.gone)
+
+    def test_what_home_does_not_take_the_client_is_not_read_for(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        client.session.spliced.pauseProducing()
+        self.assertEqual(client.transport.producerState, "paused")
+        client.session.spliced.resumeProducing()
+        self.assertEqual(client.transport.producerState, "producing")
+
+    def test_a_real_session_behind_it(self) -> None:
+        site = Site(SIMPLE)
+        self.net.servers["home.example", 143] = lambda: site.house.factory.buildProtocol(None)
+        self.decision = Refer(url="imap://bob;AUTH=*@home.example/", server=HOME, user="bob")
+        client = self.connect()
+        self.assertIn(b" MAILBOX-REFERRALS ", client.say(b"a LOGIN bob secret"))
+        self.assertIn(b"* 1 EXISTS", client.say(b"b SELECT INBOX"))
+        self.assertIn(SIMPLE, client.say(b"c FETCH 1 BODY[]"))
+        answer = client.say(b"d APPEND INBOX {5}", b"hello", b"e LOGOUT")
+        self.assertIn(b"d OK [APPENDUID ", answer)
+        self.assertIn(b"* BYE Good-bye.", answer)
+        self.assertTrue(client.lost)
+
+    @proves("S4")
+    def test_no_password_is_written_down(self) -> None:
+        self.serve("home.example", authenticate=b"%b NO no")
+        self.connect().say(b"a LOGIN alice secret")
+        shown = repr((self.house.logins, self.house.notes.lines, Secret(password=b"secret")))
+        self.assertNotIn("secret", shown)
+
+
+class Choosing(RelayCase):
+    how = "auto"
+
+    def test_programs_that_follow_are_referred_and_all_others_are_relayed(self) -> None:
+        self.serve("home.example")
+        client = self.connect(known_to_follow=frozenset({"alpine"}))
+        client.say(b'i ID ("name" "Alpine")')
+        self.assertTrue(client.say(b"a " + LOGIN).startswith(b"a NO [REFERRAL imap://al;"))
+        client = self.connect(known_to_follow=frozenset({"alpine"}))
+        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+
+    def test_one_that_comes_back_again_and_again_is_relayed(self) -> None:
+        self.serve("home.example")
+        self.decision = Refuse(code="LIMIT", text="storm", instead=AWAY)
+        client = self.connect()
+        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+
+    def test_without_a_password_it_refers_or_a_master_user_logs_in(self) -> None:
+        self.serve("home.example")
+        self.assertEqual(secret_of("SCRAM-SHA-256", [b"n,,n=alice,r=x"]), Secret())
+        client = self.connect()
+        client.session.door.authenticator.exchange = self.exchange
+        client.session.door.authenticator.offered = ("SCRAM-SHA-256",)
+        line = b"a AUTHENTICATE SCRAM-SHA-256 eA=="
+        self.assertTrue(client.say(line).startswith(b"a NO [REFERRAL "))
+        self.settings = RelaySettings(
+            allowed=("*.example",), master_user="root", master_password="m"
+        )
+        client = self.connect()
+        client.session.door.authenticator.exchange = self.exchange
+        client.session.door.authenticator.offered = ("SCRAM-SHA-256",)
+        self.assertIn(b"a OK ", client.say(line))
+        self.assertEqual(self.made[-1].seen, [b"AUTHENTICATE PLAIN YWwAcm9vdABt"])
+
+    async def exchange(self, mechanism: str, channel: Any) -> str:
+        return "alice"
+
+
+class Secrets(SynchronousTestCase):
+    def test_each_mechanism_has_its_own(self) -> None:
+        self.assertEqual(
+            secret_of("PLAIN", [b"bob\0root\0pw"]), Secret(password=b"pw", login_as=b"root")
+        )
+        self.assertEqual(
+            secret_of("LOGIN", [b"alice", b"pw"]), Secret(password=b"pw", login_as=b"alice")
+        )
+        for message in (b"n,a=u,\x01auth=Bearer t.k\x01\x01", b"user=u\x01auth=Bearer t.k\x01\x01"):
+            self.assertEqual(secret_of("OAUTHBEARER", [message]), Secret(token=b"t.k"))
+            self.assertEqual(secret_of("XOAUTH2", [message]), Secret(token=b"t.k"))
+        for mechanism in ("EXTERNAL", "SCRAM-SHA-256", "PLAIN", "LOGIN", "XOAUTH2"):
+            self.assertEqual(secret_of(mechanism, [b"x"]), Secret())
