@@ -36,6 +36,14 @@ from referrald.wire.names import encode_utf7
 from referrald.wire.response import Status, body
 
 
+HOW = {
+    "refer": None,
+    "relay": "relayed: the client is logged in there and stays here",
+    "auto": "referred for the programs in referral.follow, relayed for all others",
+}
+"""What becomes of a referral by policy; None where that needs no word."""
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the user and how the user would come."""
     parser.add_argument("user", metavar="USER", help="the name as a client would send it")
@@ -103,13 +111,15 @@ async def look_up(config: Config, assembly: Assembled, login: Login) -> tuple[bo
     except Unavailable:
         source = {}  # the decision will say why
     decision = await assembly.router.route(login)
-    return isinstance(decision, Refuse), {"user": login.user, **_decision(decision), **source}
+    fields = {"user": login.user, **_decision(config, decision), **source}
+    return isinstance(decision, Refuse), fields
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def _decision(config: Config, decision: Decision) -> dict[str, Any]:
     """Show an outcome."""
     fields: dict[str, Any] = {"decision": decision.outcome}
     if isinstance(decision, Refer):
+        fields["carried out"] = HOW[config.referral.login]
         fields["url"] = decision.url
         fields["authenticated"] = decision.authenticated or None
     elif isinstance(decision, Refuse):

@@ -45,6 +45,13 @@ class Lookup(CtlTestCase):
         )
         self.assertEqual(self.assembly.steps, ["start", "stop"])
 
+    def test_what_becomes_of_it_is_as_configured(self) -> None:
+        self.refer()
+        for how, said in (("relay", "relayed: "), ("auto", "referred for the programs in ")):
+            self.write("referrald.toml", CONFIG + f'[referral]\nlogin = "{how}"\n')
+            _, value = self.run_json("lookup", "alice")
+            self.assertTrue(value["carried out"].startswith(said), value)
+
     def test_programs_get_the_same_as_json(self) -> None:
         self.refer()
         code, value = self.run_json("lookup", "alice")
