@@ -48,7 +48,7 @@ class Lookup(CtlTestCase):
     def test_what_becomes_of_it_is_as_configured(self) -> None:
         self.refer()
         for how, said in (("relay", "relayed: "), ("auto", "referred for the programs in ")):
-            self.write("referrald.toml", CONFIG + f'[referral]\nlogin = "{how}"\n')
+            self.write("r.toml", f'{CONFIG}type = "fake"\n\n[referral]\nlogin = "{how}"\n')
             _, value = self.run_json("lookup", "alice")
             self.assertTrue(value["carried out"].startswith(said), value)
 
