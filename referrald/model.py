@@ -184,7 +184,7 @@ class LoginEvent:
 
     Not frozen, because one is made for every login and freezing costs a microsecond.
 
-    result: ``served``, ``referred``, ``refused`` or ``failed``.
+    result: ``served``, ``referred``, ``relayed``, ``refused`` or ``failed``.
     seconds: from the command's arrival to the answer.
     """
 

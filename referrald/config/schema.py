@@ -220,7 +220,8 @@ REFERRAL = Section(
             default=5,
             minimum=0,
             help="A client that logs in so many times within `storm_window` after it was referred "
-            "does not follow referrals, and is refused with a plain reason. 0 switches this off.",
+            "does not follow referrals, and is relayed if `login` allows for that, else refused "
+            "with a plain reason. 0 switches this off.",
         ),
         Option(
             name="storm_window",

@@ -35,7 +35,6 @@ from referrald.session.audience import Audience
 from referrald.wire.names import encode_utf7
 from referrald.wire.response import Status, body
 
-
 HOW = {
     "refer": None,
     "relay": "relayed: the client is logged in there and stays here",
