@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from referrald.config.checks import is_host
@@ -241,3 +242,25 @@ class Served(ConfigTestCase):
             self.assertIn("is not one level of names", line)
         (line,) = self.problems_of(serve={"public": "inbox", "store": "memory"})
         self.assertIn("INBOX is everyone's own", line)
+
+
+class Relayed(ConfigTestCase):
+    def test_authorities_have_to_be_there(self) -> None:
+        pair, folder = KeyPair(), Path(self.mktemp()).absolute()
+        folder.mkdir()
+        (folder / "ca.pem").write_bytes(pair.certificate_pem)
+        (folder / "key.pem").write_bytes(pair.key_pem)
+        self.assertEqual(self.problems_of(relay={"ca": str(folder / "ca.pem")}), [])
+        (line,) = self.problems_of(relay={"ca": "/none.pem"})
+        self.assertIn("relay.ca: /none.pem: cannot be read: No such file", line)
+        (line,) = self.problems_of(relay={"ca": str(folder / "key.pem")})
+        self.assertIn("there is no certificate in it", line)
+
+    def test_a_master_user_has_a_password(self) -> None:
+        (line,) = self.problems_of(relay={"master_user": "root"})
+        self.assertIn("relay.master_password: is missing", line)
+        (line,) = self.problems_of(relay={"master_password": "x"})
+        self.assertIn("relay.master_user: is missing", line)
+        self.assertEqual(
+            self.problems_of(relay={"master_user": "root", "master_password": "x"}), []
+        )
