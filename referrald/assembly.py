@@ -148,6 +148,7 @@ class Assembly:
             timeout=section.timeout,
             allowed=self.config.referral.allowed,
             allow_clear=self.config.referral.allow_clear,
+            told=section.told,
             master_user=section.master_user,
             master_password=section.master_password,
         )

@@ -128,6 +128,7 @@ class RelayOrder:
 
     servers: in order of preference. user: the name there. secure: the client came by TLS.
     password, token: what the client itself proved with; login_as: whose password it is.
+    peer_host, peer_port, session: who the client is, for servers that are told.
     """
 
     servers: tuple[Server, ...]
@@ -136,6 +137,9 @@ class RelayOrder:
     password: str = attrs.field(default="", repr=False)
     token: str = attrs.field(default="", repr=False)
     login_as: str = ""
+    peer_host: str = ""
+    peer_port: int = 0
+    session: str = ""
 
 
 @attrs.frozen(kw_only=True)

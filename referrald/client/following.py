@@ -7,7 +7,7 @@ which transport, and whether this is a circle.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import attrs
@@ -81,7 +81,8 @@ class Arrived:
 class LoginFollower:
     """Follows login referrals.
 
-    on_step: is told of every server on the way. patience: seconds for each answer.
+    on_step: is told of every server on the way. patience: seconds for each answer. introduce: is
+    called before each login, at a server that may have the credentials.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class LoginFollower:
         patience: float = 30.0,
         on_step: Callable[[Step], None] = lambda step: None,
         dial: Callable[..., Any] = connect,
+        introduce: Callable[[ImapConnection, Target], Awaitable[None]] | None = None,
     ) -> None:
         self.reactor = reactor
         self.credentials = credentials
@@ -104,6 +106,7 @@ class LoginFollower:
         self._patience = patience
         self._on_step = on_step
         self._dial = dial
+        self._introduce = introduce
 
     async def open(self, url: ImapUrl | str) -> Arrived:
         """Log in, starting at the server of ``url``; the caller closes the connection.
@@ -159,6 +162,8 @@ class LoginFollower:
         visit.permit(connection.secure, was_secure)
         reply = opened.greeting
         if reply.kind != "PREAUTH":
+            if self._introduce is not None:
+                await self._introduce(connection, target)
             reply = await self._log_in(connection, target)
         if reply.kind in ("OK", "PREAUTH"):
             elsewhere = _elsewhere(reply, target)

@@ -295,6 +295,14 @@ RELAY = Section(
             help="How long to wait for each answer of a home server, until it is passed over.",
         ),
         Option(
+            name="told",
+            kind="strings",
+            default=(),
+            help="Patterns of home servers that are told where a client comes from, with the `ID` "
+            "command (`x-originating-ip`, `x-originating-port`, `x-session-id`), for their logs "
+            "and limits. They have to believe this server: Dovecot by `login_trusted_networks`.",
+        ),
+        Option(
             name="master_user",
             kind="string",
             default="",

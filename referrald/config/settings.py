@@ -98,6 +98,7 @@ class RelaySection:
 
     ca: str = ""
     timeout: float = 10.0
+    told: tuple[str, ...] = ()
     master_user: str = ""
     master_password: str = attrs.field(default="", repr=False)
 

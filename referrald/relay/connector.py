@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any
 
 import attrs
 
-from referrald.client.connection import ConnectionEnded
+from referrald.client.connection import ConnectionEnded, ImapConnection
 from referrald.client.following import Credentials, LoginFollower
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import Target
@@ -17,6 +19,7 @@ from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
 from referrald.relay.circuit import Circuit
 from referrald.relay.splice import Splice
+from referrald.wire.response import paren_list, string
 
 
 @attrs.frozen(kw_only=True)
@@ -25,6 +28,7 @@ class RelaySettings:
 
     ca: a file of certificates of authorities, empty for those of the system. timeout: seconds for
     each answer of a home server. allowed, allow_clear: as for referrals.
+    told: patterns of home servers that are told with ID where a client comes from.
     master_user, master_password: who may log in as anybody, for logins whose password is not known
     here; empty when nobody may.
     """
@@ -33,6 +37,7 @@ class RelaySettings:
     timeout: float = 10.0
     allowed: tuple[str, ...] = ("*",)
     allow_clear: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     master_user: str = ""
     master_password: str = attrs.field(default="", repr=False)
 
@@ -86,10 +91,28 @@ class RelayConnector:
             trust=self._trust,
             patience=self._settings.timeout,
             dial=self._dial,
+            introduce=partial(self._introduce, order),
         )
         arrived = await follower.go(_target(server, order.user), secure=order.secure)
         await arrived.connection.ask_capabilities()
         return Splice(arrived.connection, f"{arrived.target.host}:{arrived.target.port}")
+
+    async def _introduce(
+        self, order: RelayOrder, connection: ImapConnection, target: Target
+    ) -> None:
+        """Tell a server that believes us where the client comes from (RFC 2971)."""
+        if not any(fnmatchcase(target.host, pattern.lower()) for pattern in self._settings.told):
+            return
+        if "ID" not in await connection.ask_capabilities():
+            return
+        fields = {
+            "name": "referrald",
+            "x-originating-ip": order.peer_host,
+            "x-originating-port": str(order.peer_port),
+            "x-session-id": order.session,
+        }
+        pairs = [string(text.encode("utf-8")) for pair in fields.items() for text in pair]
+        await connection.command("ID", paren_list(*pairs))
 
     def _credentials(self, order: RelayOrder) -> Credentials:
         if order.password or order.token:

@@ -58,6 +58,9 @@ def order_for(session: ReferralServer, user: str, decision: Refer, secret: Secre
         password=secret.password.decode("utf-8", "surrogateescape"),
         token=secret.token.decode("ascii", "replace"),
         login_as="" if own else login_as,
+        peer_host=session.peer_host,
+        peer_port=session.peer_port,
+        session=session.session_id,
     )
 
 

@@ -55,6 +55,7 @@ disable_plaintext_auth = no
 auth_mechanisms = plain login
 first_valid_uid = 1
 mail_max_userip_connections = 0
+login_trusted_networks = 127.0.0.1
 mail_location = maildir:{folder}/mail/%u:LAYOUT=fs
 namespace inbox {{
   inbox = yes

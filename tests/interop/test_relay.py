@@ -40,6 +40,13 @@ class Relay(InteropCase):
         line = front.wait_for_log("relayed to")
         self.assertRegex(line, r"alice relayed to 127\.0\.0\.1:\d+: \d+ bytes to home, \d+ bytes")
 
+    def test_dovecot_logs_the_address_that_it_is_told(self) -> None:
+        front, home = self.start(f'[relay]\ntold = ["{HOST}"]\n')
+        with open_client(front.port):
+            session = front.wait_for_log("result=relayed").partition(" s=")[2].split()[0]
+        self.assertIn("rip=127.0.0.1", home.log)
+        self.assertIn(f"session=<{session}>", home.log)
+
     def test_curl_reads_a_message(self) -> None:
         front, _ = self.start()
         done = subprocess.run(

@@ -217,6 +217,20 @@ class Relaying(RelayCase):
         self.assertIn(b"* BYE Good-bye.", answer)
         self.assertTrue(client.lost)
 
+    def test_a_server_that_believes_us_is_told_where_the_client_comes_from(self) -> None:
+        told = b'ID ("name" "referrald" "x-originating-ip" "192.0.2.7" "x-originating-port" "4711" '
+        greeting = HELLO.replace(b"SASL-IR", b"SASL-IR ID")
+        for patterns, offered, seen in (
+            (("home.example",), greeting, True), (("*.EXAMPLE",), greeting, True),
+            (("other.example",), greeting, False), (("home.example",), HELLO, False),
+        ):  # fmt: skip
+            self.serve("home.example", offered)
+            self.settings = RelaySettings(allowed=("*.example",), told=patterns)
+            client = self.connect()
+            self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+            first = self.made[-1].seen[0]
+            self.assertEqual(first.startswith(told), seen, first)
+
     @proves("S4")
     def test_no_password_is_written_down(self) -> None:
         self.serve("home.example", authenticate=b"%b NO no")
