@@ -73,7 +73,7 @@ Argument = Wire | bytes | Literal
 
 def text_argument(value: str | bytes) -> Argument:
     """Give a user name, password or the like as an argument that can hold it."""
-    raw = value.encode("utf-8") if isinstance(value, str) else value
+    raw = _bytes(value)
     if raw.isascii() and not any(byte in raw for byte in b"\0\r\n"):
         return astring(raw)
     return Literal(raw)
@@ -298,9 +298,10 @@ class ImapConnection(Protocol):
     async def login(self, user: str, password: str | bytes, authzid: str = "") -> Reply:
         """Log in with a password: AUTHENTICATE PLAIN where that is offered, else LOGIN."""
         offered = await self.ask_capabilities()
-        raw = password.encode("utf-8") if isinstance(password, str) else password
+        # A password that was no UTF-8 when it came is sent as it came.
+        raw = _bytes(password)
         if "AUTH=PLAIN" in offered:
-            parts = (authzid.encode("utf-8"), user.encode("utf-8"), raw)
+            parts = (_bytes(authzid), _bytes(user), raw)
             reply = await self.authenticate("PLAIN", b"\0".join(parts))
         elif authzid or "LOGINDISABLED" in offered:
             raise NotAccepted(Reply(kind="NO", text=b"no way to log in is offered"))
@@ -364,6 +365,10 @@ class ImapConnection(Protocol):
         if self.ended is None:
             self.ended = ConnectionEnded("was closed by us")
             self.transport.loseConnection()
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def _sasl_name(user: str) -> str:

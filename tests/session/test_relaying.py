@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -115,6 +116,17 @@ class Relaying(RelayCase):
         client = self.connect()
         self.assertIn(b"a OK ", client.say(b"a AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA=="))
         self.assertEqual(self.made[0].seen, [b"AUTHENTICATE PLAIN AGFsAHNlY3JldA=="])
+
+    def test_a_password_that_is_no_utf_8_goes_home_as_it_came(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.session.door.authenticator.password = self.anyone
+        self.assertIn(b"a OK ", client.say(b'a LOGIN alice "bl\xe9ub"'))
+        sent = self.made[0].seen[0].rpartition(b" ")[2]
+        self.assertEqual(b64decode(sent), b"\0al\0bl\xe9ub")
+
+    async def anyone(self, user: str, password: bytes, authzid: str = "") -> str:
+        return user
 
     def test_the_second_server_when_the_first_is_down(self) -> None:
         self.serve("second.example")
