@@ -27,7 +27,7 @@ from referrald.config.settings import Config
 from referrald.ctl.assembly import Assembled, running
 from referrald.ctl.loading import load_config
 from referrald.ctl.lookup import known_name
-from referrald.ctl.output import visible
+from referrald.ctl.output import columns, visible
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import MailboxInUse
 from referrald.mailmodel import MailboxDecision, ReferMailbox
@@ -195,12 +195,8 @@ class Reasons:
 
 def _table(shown: Sequence[Mapping[str, Any]]) -> str:
     """Lay rows out under their headings, as wide as each column needs."""
-    lines = [HEADINGS, *(tuple(_cell(row[heading]) for heading in HEADINGS) for row in shown)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "".join(
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip()
-        + "\n"
-        for line in lines
+    return columns(
+        [HEADINGS, *(tuple(_cell(row[heading]) for heading in HEADINGS) for row in shown)]
     )
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from base64 import b64decode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ from referrald.client.following import Arrived, Credentials, Forbidden, LoginFol
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral
 from referrald.client.transport import NotReached, Opened, Trust
-from referrald.ctl.output import visible
+from referrald.ctl.output import columns, visible
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import AuthenticationFailed, ReferraldError, UrlError
 from referrald.imapurl import ImapUrl, parse
@@ -381,15 +381,8 @@ def _place(host: str, port: int) -> str:
 
 def _text(shown: Mapping[str, Any]) -> str:
     """Lay the rows out under their headings, and the verdict below."""
-    lines = [HEADINGS, *map(_row, shown["steps"])]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = "".join(_line(line, widths) for line in lines)
+    table = columns([HEADINGS, *map(_row, shown["steps"])])
     return f"{table}\n{shown['verdict']}: {shown['reason']}\n"
-
-
-def _line(cells: Iterable[str], widths: Iterable[int]) -> str:
-    padded = (f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True))
-    return "  ".join(padded).rstrip() + "\n"
 
 
 def _row(step: Mapping[str, Any]) -> tuple[str, ...]:

@@ -79,6 +79,24 @@ class TwistedsFace:
 
     door: Door
     write: Callable[[bytes], None]
+    _running: bytes | None
+    _succeeded: Callable[[Status], None]
+    _failed: Callable[[BaseException], None]
+
+    def legacy_begins(self, tag: bytes) -> None:
+        """Hold further commands until an old-style handler has answered ``tag``."""
+        self._running = tag
+
+    def legacy_ends(self, tag: bytes, status: Status) -> bool:
+        """Finish the old-style command that ``tag`` belongs to; False when none does."""
+        if self._running != tag:
+            return False
+        self._succeeded(status)
+        return True
+
+    def legacy_fails(self, error: BaseException) -> None:
+        """Finish an old-style command that raised."""
+        self._failed(error)
 
     def capabilities(self) -> dict[bytes, list[bytes] | None]:
         """Name the capabilities of the present state, in the form of ``IMAP4Server``."""

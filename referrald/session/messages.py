@@ -184,48 +184,46 @@ async def copy(
     session: ReferralServer, messages: SequenceSet, name: str, *, by_uid: bool = False
 ) -> Answer:
     """Copy messages to the end of a mailbox, all or none (RFC 3501 section 6.4.7)."""
-    uids = view_of(session).pick(messages, by_uid)
-    if uids is None:
-        return NO_SUCH_NUMBER
-    async with target(session, name) as box:
-        found = await _present(session, uids)
-        if len(found) < len(uids) and not by_uid:
-            return GONE
-        folder = inside(session, box)
-        if folder is not None:
-            return ok("Copied.", uidplus.placed(await folder.copy(uids, name)))
-        made = await copy_all(session, found, box)
-        originals = [int(await edge.ask(message, "getUID")) for message in found]
-        return ok("Copied.", await uidplus.copied(box, originals, made))
+    code = await _put(session, messages, name, by_uid, moving=False)
+    return ok("Copied.", code)
 
 
 async def move(
     session: ReferralServer, messages: SequenceSet, name: str, *, by_uid: bool = False
 ) -> Answer:
     """Move messages to the end of a mailbox, all or none (RFC 6851)."""
-    uids = view_of(session).pick(messages, by_uid)
-    if uids is None:
-        return NO_SUCH_NUMBER
     if not session.writable:
         return READ_ONLY
-    async with target(session, name) as box:
-        found = await _present(session, uids)
-        if len(found) < len(uids) and not by_uid:
-            return GONE
-        folder = inside(session, box)
-        if folder is not None:
-            code = uidplus.placed(await folder.move(uids, name))
-        else:
-            made = await copy_all(session, found, box)
-            originals = [int(await edge.ask(message, "getUID")) for message in found]
-            code = await uidplus.copied(box, originals, made)
-            await uidplus.mark(session.mbox, originals, 1)
-            await uidplus.remove_marked(session.mbox, originals)
+    code = await _put(session, messages, name, by_uid, moving=True)
     # The UIDs have to be told before the messages are gone (RFC 6851 section 4.3).
     if code is not None:
         session.write(render(None, ok("Moved.", code)))
     session.newMessages(await edge.ask(session.mbox, "getMessageCount"), None)
     return ok("Moved.")
+
+
+async def _put(
+    session: ReferralServer, messages: SequenceSet, name: str, by_uid: bool, *, moving: bool
+) -> Code | None:
+    """Copy or move; gives what tells the UIDs, where they are known."""
+    uids = view_of(session).pick(messages, by_uid)
+    if uids is None:
+        raise StatusError(NO_SUCH_NUMBER)
+    async with target(session, name) as box:
+        found = await _present(session, uids)
+        if len(found) < len(uids) and not by_uid:
+            raise StatusError(GONE)
+        folder = inside(session, box)
+        if folder is not None:
+            work = folder.move if moving else folder.copy
+            return uidplus.placed(await work(uids, name))
+        made = await copy_all(session, found, box)
+        originals = [int(await edge.ask(message, "getUID")) for message in found]
+        code = await uidplus.copied(box, originals, made)
+        if moving:
+            await uidplus.mark(session.mbox, originals, 1)
+            await uidplus.remove_marked(session.mbox, originals)
+        return code
 
 
 async def _present(session: ReferralServer, uids: Sequence[int]) -> list[Any]:

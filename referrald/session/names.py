@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 import attrs
 
 from referrald.mailmodel import MailboxEntry, RemoteMailbox
-from referrald.wire.listing import ListQuery, level_matcher, matcher
+from referrald.wire.listing import ListQuery
+from referrald.wire.patterns import level_matcher, matcher
 
 NON_EXISTENT: Final = "\\NonExistent"
 NO_SELECT: Final = "\\Noselect"

@@ -322,21 +322,6 @@ class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, I
         """Do ``action`` once the answer of the running command is on its way."""
         self._after = action
 
-    def legacy_begins(self, tag: bytes) -> None:
-        """Hold further commands until an old-style handler has answered ``tag``."""
-        self._running = tag
-
-    def legacy_ends(self, tag: bytes, status: Status) -> bool:
-        """Finish the old-style command that ``tag`` belongs to; False when none does."""
-        if self._running != tag:
-            return False
-        self._succeeded(status)
-        return True
-
-    def legacy_fails(self, error: BaseException) -> None:
-        """Finish an old-style command that raised."""
-        self._failed(error)
-
     def _count_bad(self) -> None:
         self.bad_commands += 1
         if self.bad_commands >= self.door.limits.bad_commands and not self._closing:

@@ -1,11 +1,9 @@
-"""Mailbox names: modified UTF-7 and the patterns of LIST (RFC 3501 sections 5.1.3 and 6.3.8)."""
+"""Mailbox names on the wire: modified UTF-7 (RFC 3501 section 5.1.3), or UTF-8."""
 
 from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
-from typing import Final
 
 from referrald.errors import WireError
 
@@ -65,70 +63,3 @@ def decode_utf8(raw: bytes) -> str:
     if _NEVER.search(name):
         raise WireError("A mailbox name takes no NUL, CR or LF.")
     return name
-
-
-MAX_PATTERN: Final = 1000
-"""Characters of a pattern; no mailbox has a name that long."""
-
-_WILD = re.compile("[*%]")
-
-
-def compile_pattern(reference: str, pattern: str, delimiter: str | None) -> Callable[[str], bool]:
-    """Make a test for names out of the two arguments of LIST (RFC 3501 section 6.3.8).
-
-    ``*`` stands for anything, ``%`` for anything without the delimiter. The work for a name grows
-    with its length only, whatever the pattern. Raises `WireError` for one that is too long.
-    """
-    whole = _fold_inbox(reference + pattern, delimiter)
-    if len(whole) > MAX_PATTERN:
-        raise WireError("Pattern too long.")
-    wild = _WILD.search(whole)
-    if wild is None:
-        return lambda name: name == whole
-    if whole == "*":
-        return lambda _name: True
-    return _Pattern(whole, delimiter)
-
-
-def _fold_inbox(whole: str, delimiter: str | None) -> str:
-    """Write a first level that is INBOX in any case as the one INBOX."""
-    first = whole.partition(delimiter)[0] if delimiter else whole
-    if first.isascii() and first.upper() == "INBOX":
-        return "INBOX" + whole[len(first) :]
-    return whole
-
-
-class _Pattern:
-    """All ways to match at once, as bits of an integer: no backtracking.
-
-    Bit *i* of the state says that the first *i* literal characters of the pattern have been met. A
-    wildcard after *i* of them keeps that bit alive.
-    """
-
-    __slots__ = ("_anything", "_delimiter", "_goal", "_steps", "_within")
-
-    def __init__(self, whole: str, delimiter: str | None) -> None:
-        self._delimiter = delimiter
-        self._anything = self._within = 0
-        self._steps: dict[str, int] = {}
-        bit = 1
-        for char in whole:
-            if char == "*":
-                self._anything |= bit
-            elif char == "%":
-                self._within |= bit
-            else:
-                self._steps[char] = self._steps.get(char, 0) | bit
-                bit <<= 1
-        self._goal = bit
-
-    def __call__(self, name: str) -> bool:
-        anything, anywhere = self._anything, self._anything | self._within
-        steps, delimiter = self._steps, self._delimiter
-        state = 1
-        for char in name:
-            kept = state & (anything if char == delimiter else anywhere)
-            state = (state & steps.get(char, 0)) << 1 | kept
-            if not state:
-                return False
-        return bool(state & self._goal)

@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import WireError
 from referrald.wire import listing
-from referrald.wire.listing import ListQuery, level_matcher, matcher
+from referrald.wire.listing import ListQuery
+from referrald.wire.patterns import QUICK, level_matcher, matcher
 from tests.proves import proves
 from tests.wire.support import one
 
@@ -168,7 +169,7 @@ class Matching(SynchronousTestCase):
                 shown = levels is not None and levels(name)
                 self.assertEqual(shown, by_the_book(query, name, levels=True), name)
 
-    @given(st.lists(texts, min_size=listing.QUICK + 1, max_size=40, unique=True), names)
+    @given(st.lists(texts, min_size=QUICK + 1, max_size=40, unique=True), names)
     def test_many_patterns_are_no_other_than_few(self, patterns: list[str], name: str) -> None:
         query = extended(*patterns)
         self.assertEqual(matcher(query, "/")(name), by_the_book(query, name))
@@ -214,4 +215,4 @@ class Matching(SynchronousTestCase):
             patterns = [f"{number:x}*" for number in range(many)]
             self.assertFalse(matcher(extended(*patterns), "/")(Counted("zzz")))
             seen.append(calls)
-        self.assertEqual(seen, [listing.QUICK + 1] * 3)
+        self.assertEqual(seen, [QUICK + 1] * 3)

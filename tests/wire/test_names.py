@@ -1,8 +1,7 @@
-"""Modified UTF-7 and the patterns of LIST."""
+"""Modified UTF-7, and UTF-8."""
 
 from __future__ import annotations
 
-import re
 import time
 
 from hypothesis import example, given, settings
@@ -11,8 +10,6 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import WireError
 from referrald.wire.names import (
-    MAX_PATTERN,
-    compile_pattern,
     decode_utf7,
     decode_utf8,
     encode_utf7,
@@ -122,48 +119,3 @@ class Utf8Names(SynchronousTestCase):
     def test_what_is_no_name_is_refused(self) -> None:
         for raw in (b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"a\0", b"a\r\n"):
             self.assertRaises(WireError, decode_utf8, raw)
-
-
-def model(pattern: str, name: str) -> bool:
-    wild = {"*": ".*", "%": "[^/]*"}
-    expression = "".join(wild.get(char) or re.escape(char) for char in pattern)
-    return re.fullmatch(expression, name, re.DOTALL) is not None
-
-
-class Patterns(SynchronousTestCase):
-    @settings(deadline=None)
-    @given(st.text("ab/*%.", max_size=8), st.text("ab/.", max_size=10))
-    def test_it_matches_what_the_obvious_expression_matches(self, pattern: str, name: str) -> None:
-        self.assertEqual(compile_pattern("", pattern, "/")(name), model(pattern, name))
-
-    def test_the_reference_goes_before_the_pattern(self) -> None:
-        matches = compile_pattern("a/", "%", "/")
-        self.assertEqual(
-            [name for name in ("a", "a/", "a/b", "a/b/c") if matches(name)], ["a/", "a/b"]
-        )
-
-    def test_without_a_delimiter_percent_matches_anything(self) -> None:
-        self.assertTrue(compile_pattern("", "a%", None)("a/b.c"))
-
-    def test_inbox_is_meant_in_any_case(self) -> None:
-        self.assertTrue(compile_pattern("", "inBox", "/")("INBOX"))
-        self.assertTrue(compile_pattern("inbox", "/%", "/")("INBOX/a"))
-        self.assertTrue(compile_pattern("", "inbox", None)("INBOX"))
-        self.assertFalse(compile_pattern("", "inboxes", "/")("INBOXES"))
-        self.assertFalse(compile_pattern("", "\u0131nbox", "/")("INBOX"))
-
-    def test_special_characters_of_expressions_mean_nothing(self) -> None:
-        self.assertFalse(compile_pattern("", "a.c*", "/")("abc"))
-        self.assertTrue(compile_pattern("", "(a[*", "/")("(a[x"))
-
-    @proves("base:CPU traps")
-    def test_many_wildcards_cost_no_more_than_one(self) -> None:
-        started = time.process_time()
-        for pattern in ("*a" * 400 + "b", "%a" * 400 + "b", "*%" * 500, "*" * 999 + "b"):
-            self.assertEqual(compile_pattern("", pattern, "/")("a" * 20_000), pattern.endswith("%"))
-        self.assertLess(time.process_time() - started, 3.0)
-
-    @proves("S2")
-    def test_a_pattern_has_a_greatest_length(self) -> None:
-        compile_pattern("", "*" * MAX_PATTERN, "/")
-        self.assertRaises(WireError, compile_pattern, "a", "*" * MAX_PATTERN, "/")
