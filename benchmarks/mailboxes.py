@@ -156,14 +156,15 @@ async def listing(sites: dict[str, Site], options: argparse.Namespace) -> dict[s
     return {name: statistics.median(times) for name, times in runs.items()}
 
 
-async def patterns(sites: dict[str, Site], options: argparse.Namespace) -> dict[str, float]:
-    """Find the CPU for each pattern."""
-    found = {}
+async def patterns(sites: dict[str, Site], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Find the CPU of RLIST for each pattern, and that of LIST with all names here."""
+    found: dict[str, list[float]] = {}
     for pattern in PATTERNS:
-        command = f'RLIST "" "{pattern}"'
-        found[pattern] = statistics.median(
-            [await sites["mixed"].cpu(command) for _ in range(options.rounds)]
-        )
+        runs: list[list[float]] = [[], []]
+        for _ in range(options.rounds):
+            runs[0].append(await sites["mixed"].cpu(f'RLIST "" "{pattern}"'))
+            runs[1].append(await sites["here"].cpu(f'LIST "" "{pattern}"'))
+        found[pattern] = [statistics.median(each) for each in runs]
     return found
 
 
@@ -212,8 +213,8 @@ def report(found: dict[str, Any]) -> None:
         print(f"{name:26}{value:9.1f} ms {value / yardstick:7.2f}")
     worst = max(found["listing"][name] for name in ("LIST, some elsewhere", "RLIST"))
     print(f"worst of LIST and RLIST: {worst / yardstick:.2f} × LIST, all here (must {MUST_LIST})")
-    for pattern, value in found["patterns"].items():
-        print(f'RLIST "" {pattern:17}{value:9.1f} ms {value / yardstick:7.2f}')
+    for pattern, (value, here) in found["patterns"].items():
+        print(f'RLIST "" {pattern:17}{value:9.1f} ms {value / here:7.2f} × LIST, all here')
     print(f"referral on SELECT: {found['select']:.1f} µs of CPU (must {MUST_SELECT_US:.0f})")
 
 
