@@ -86,6 +86,8 @@ class Lasting:
     def adopt(self, config: Config, certificate: Any) -> None:
         """Go over to a new configuration, whose TLS context is ready."""
         limits = config.limits
+        if config.serve.public != self.public:
+            self.notes.note("public", "[serve] public has changed; it counts from the next start")
         self.counts.limit(limits.connections, limits.connections_per_address)
         self.logins.close()
         self.logins = LoginLog(self.reactor, form=config.log.format, destination=config.log.logins)

@@ -184,13 +184,23 @@ class ImapConnection(Protocol):
             raise ConnectionEnded(str(self.ended))
         waiting: Deferred[Response] = Deferred()
         self._waiting = waiting
-        call = self.clock.callLater(self.patience, waiting.cancel)
+        overdue: list[bool] = []
+
+        def give_up() -> None:
+            overdue.append(True)
+            waiting.cancel()
+
+        call = self.clock.callLater(self.patience, give_up)
         try:
             return await waiting
         except CancelledError:
             self._waiting = None
+            if not overdue:
+                # Nobody waits for this any more: it says nothing of the server.
+                self._end("was given up by us")
+                raise
             self._end(f"did not answer within {self.patience:g} s")
-            raise self.ended or ConnectionEnded("no answer") from None
+            raise ConnectionEnded(str(self.ended)) from None
         finally:
             if call.active():
                 call.cancel()

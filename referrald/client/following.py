@@ -8,7 +8,7 @@ which transport, and whether this is a circle.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -19,6 +19,7 @@ from referrald.client.referrals import (
     Referral,
     RefusedReferral,
     Target,
+    counts,
     login_targets,
     referral_in,
 )
@@ -234,8 +235,11 @@ class _Visit:
 
     def referral(self, kind: str, reply: Reply) -> Referral:
         """Give the referral in a refusal; raise where there is none, or none to follow."""
+        context: Literal["greeting", "login"] = "greeting" if kind == "BYE" else "login"
+        referral = None
         try:
-            referral = _referral(kind, reply, self._target)
+            if counts(reply.kind, kind != "BYE", context):
+                referral = _referral(kind, reply, self._target)
         except RefusedReferral as error:
             self._close()
             self.tell(reply.text + b" - " + str(error).encode("utf-8", "replace"), "forbidden")

@@ -15,7 +15,7 @@ import attrs
 from referrald.client.chain import Chain
 from referrald.client.connection import ConnectionEnded, ImapConnection, Literal, NotAccepted, Reply
 from referrald.client.following import Arrived, Forbidden, LoginFollower
-from referrald.client.referrals import Target, mailbox_targets, referral_in
+from referrald.client.referrals import Referral, Target, counts, mailbox_targets, referral_in
 from referrald.client.transport import NotReached
 from referrald.errors import ReferraldError
 from referrald.imapurl import ImapUrl, parse
@@ -133,7 +133,7 @@ class ReferralClient:
         reply = await source.command("UID COPY", chosen, mailbox(name))
         if reply.ok:
             return
-        if referral_in("NO", reply.text) is None:
+        if _referral(reply) is None:
             raise NotAccepted(reply)
         await self._copy_by_hand(source, uids, name)
 
@@ -144,7 +144,7 @@ class ReferralClient:
         """
         connection = self._home()
         reply = await connection.command("RENAME", mailbox(old), mailbox(new))
-        referral = None if reply.ok else referral_in("NO", reply.text)
+        referral = _referral(reply)
         if referral is None or len(referral.urls) < 2:
             _require(reply)
             return
@@ -160,7 +160,7 @@ class ReferralClient:
         connection, there, chain = self._home(), name, Chain()
         while True:
             reply = await run(connection, there)
-            referral = referral_in("NO", reply.text) if reply.kind == "NO" else None
+            referral = _referral(reply)
             if referral is None:
                 _require(reply)
                 return Found(connection=connection, name=there, reply=reply)
@@ -250,6 +250,11 @@ async def _take_back(made: Sequence[Found]) -> int:
     except ReferraldError:
         return len(made)
     return 0
+
+
+def _referral(reply: Reply) -> Referral | None:
+    """Give the referral in a reply that is to be followed."""
+    return referral_in(reply.kind, reply.text) if counts(reply.kind, True, "mailbox") else None
 
 
 def _require(reply: Reply) -> None:

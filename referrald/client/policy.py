@@ -12,7 +12,7 @@ import attrs
 
 from referrald.errors import UrlError
 from referrald.imapurl import canonical_host
-from referrald.model import IMAPS_PORT, Security
+from referrald.model import IMAPS_PORT
 
 Credential = Literal["password", "token"]
 
@@ -56,10 +56,6 @@ class CredentialPolicy:
     origin: str = attrs.field(converter=fold_host)
     allowed: tuple[str, ...] = attrs.field(default=(), converter=_folded)
     allow_clear: tuple[str, ...] = attrs.field(default=(), converter=_folded)
-
-    def security(self, port: int) -> Security:
-        """Say how a server is reached: port 993 is TLS from the first byte, any other STARTTLS."""
-        return Security.TLS if port == IMAPS_PORT else Security.STARTTLS
 
     def clear_allowed(self, host: str, port: int) -> bool:
         """Say whether a server that offers no STARTTLS may be used all the same."""

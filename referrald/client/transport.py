@@ -15,6 +15,8 @@ from referrald.client.connection import ConnectionEnded, ImapConnection, NotAcce
 from referrald.errors import Unavailable
 from referrald.model import IMAPS_PORT
 
+HOSTS_KEPT = 1000
+
 
 class NotReached(Unavailable):
     """A server could not be connected to, or not safely."""
@@ -30,6 +32,7 @@ class Trust:
     """
 
     certificates: Sequence[str] = ()
+    _known: dict[str, Any] = attrs.field(init=False, factory=dict, eq=False, repr=False)
 
     @classmethod
     def from_file(cls, path: str) -> Trust:
@@ -43,7 +46,18 @@ class Trust:
         return cls(certificates=tuple(part[part.index("-----BEGIN") :] for part in parts))
 
     def options(self, host: str) -> Any:
-        """Give what makes a TLS connection to ``host`` and checks that name."""
+        """Give what makes a TLS connection to ``host`` and checks that name.
+
+        Kept for the next connection: reading the system's authorities takes a while.
+        """
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= HOSTS_KEPT:
+                self._known.clear()
+            known = self._known[host] = self._make(host)
+        return known
+
+    def _make(self, host: str) -> Any:
         if not self.certificates:
             return optionsForClientTLS(host)
         make: Any = Certificate.loadPEM
@@ -82,7 +96,7 @@ async def connect(
     try:
         greeting = await connection.greeting()
         if not implicit and greeting.kind != "BYE":
-            await _secure(connection, trust.options(host), clear)
+            await _secure(connection, trust, host, clear)
     except ConnectionEnded as error:
         raise NotReached(f"{host}:{port} {error}") from error
     return Opened(connection=connection, greeting=greeting)
@@ -106,11 +120,11 @@ async def _dial(
     return connection
 
 
-async def _secure(connection: ImapConnection, options: Any, clear: bool) -> None:
+async def _secure(connection: ImapConnection, trust: Trust, host: str, clear: bool) -> None:
     """Go over to TLS, unless there is none and that is allowed."""
     if "STARTTLS" in await connection.ask_capabilities():
         try:
-            await connection.start_tls(options)
+            await connection.start_tls(trust.options(host))
         except NotAccepted as error:
             connection.close()
             raise NotReached(f"STARTTLS was refused: {error}") from None

@@ -335,7 +335,8 @@ SERVE = Section(
             kind="string",
             default="",
             help="The first level of names that all users share, such as `Public`: mailboxes there "
-            "are the same for everyone who may log in here. Empty: there are none.",
+            "are the same for everyone who may log in here. Empty: there are none. A change counts "
+            "from the next start.",
         ),
     ),
 )

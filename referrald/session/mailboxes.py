@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from referrald.errors import MailboxReferral
+from referrald.mailmodel import FolderState
 from referrald.model import Serve
 from referrald.session import referring
 from referrald.session.edge import ask, batches, flag_names, messages, native, uids
@@ -59,7 +60,9 @@ async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
     view = View(await uids(box, 1, int(await ask(box, "getMessageCount"))))
     flags = [flag for flag in flag_names(await ask(box, "getFlags")) if _is_flag(flag)]
     recent = int(await ask(box, "getRecentCount"))
-    codes = await _codes(box, view, [*flags, "\\*"] if writable else [])
+    opened: FolderState | None = getattr(box, "opened", None)
+    permanent = [*flags, "\\*"] if opened is None else opened.permanent
+    codes = await _codes(box, view, permanent if writable else (), opened)
     session.untagged(number(len(view)), b"EXISTS")
     session.untagged(number(recent), b"RECENT")
     session.untagged(b"FLAGS", paren_list(*flags))
@@ -73,13 +76,19 @@ def _is_flag(name: str) -> bool:
     return name.lower() not in NO_FLAGS and name.lower() != "\\recent"
 
 
-async def _codes(box: Any, view: View, permanent: list[str]) -> list[Code]:
+async def _codes(
+    box: Any, view: View, permanent: Iterable[str], opened: FolderState | None
+) -> list[Code]:
     codes = [
         Code("PERMANENTFLAGS", paren_list(*permanent).decode("ascii")),
         Code("UIDVALIDITY", str(int(await ask(box, "getUIDValidity")))),
         Code("UIDNEXT", str(int(await ask(box, "getUIDNext")))),
     ]
-    unseen = await _first_unseen(box, view)
+    if opened is None:
+        unseen = await _first_unseen(box, view)
+    else:
+        # A mailbox of the store has found it out already.
+        unseen = None if opened.first_unseen is None else view.number(opened.first_unseen)
     return codes if unseen is None else [*codes, Code("UNSEEN", str(unseen))]
 
 

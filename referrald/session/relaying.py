@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from referrald.errors import AuthenticationFailed, ReferraldError
+from referrald.errors import AuthenticationFailed, ReferraldError, Unavailable
 from referrald.model import Refer, RelayOrder
-from referrald.session import answers
 from referrald.session.door import Door, Spliced
 from referrald.session.table import Answer
 from referrald.wire.response import Code, no, ok
@@ -87,16 +87,31 @@ async def relay(
     assert session.door.relay is not None
     try:
         spliced = await session.door.relay.open(order)
-    except AuthenticationFailed as error:
-        attempt.log("refused", source=source, cause=f"the home server says: {error}")
-        return no(AuthenticationFailed.public, Code("AUTHENTICATIONFAILED"))
     except ReferraldError as error:
-        attempt.log("refused", source=source, cause=str(error))
-        return answers.status_of(error, session)
+        cause = _without_secrets(str(error), order)
+        if isinstance(error, AuthenticationFailed):
+            attempt.log("refused", source=source, cause=f"the home server says: {cause}")
+            return no(AuthenticationFailed.public, Code("AUTHENTICATIONFAILED"))
+        # What it was is for the operator: the client can do nothing but try again.
+        attempt.log("refused", source=source, cause=cause)
+        return no(Unavailable.public, Code(Unavailable.code))
+    if session.state == "logout":
+        spliced.close()
+        attempt.log("refused", source=source, cause="the client went away meanwhile")
+        return no(Unavailable.public, Code(Unavailable.code))
     attempt.log("relayed", target=spliced.target, source=source)
     session.afterwards(lambda: session.begin_relay(attempt.user, spliced))
     listed = spliced.capabilities.decode("ascii", "replace")
     return ok("Logged in.", Code("CAPABILITY", listed) if listed else None)
+
+
+def _without_secrets(words: str, order: RelayOrder) -> str:
+    """Take out of a server's words what it may have repeated of the client's own."""
+    for secret in (order.password, order.token):
+        if secret:
+            encoded = b64encode(secret.encode("utf-8", "surrogateescape")).decode("ascii")
+            words = words.replace(secret, "***").replace(encoded, "***")
+    return words
 
 
 class Relayed:

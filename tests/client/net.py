@@ -42,7 +42,10 @@ class Pipe(StringTransport):
 
 
 class Scripted:
-    """A server that greets, and answers each command by its name; ``%b`` is the tag."""
+    """A server that greets, and answers each command by its name; ``%b`` is the tag.
+
+    An empty answer is none at all.
+    """
 
     def __init__(self, greeting: bytes, answers: Mapping[bytes, bytes] | None = None) -> None:
         self.greeting = greeting
@@ -60,7 +63,8 @@ class Scripted:
             name = rest.partition(b" ")[0].upper()
             self.seen.append(rest)
             answer = self.answers.get(name, b"%b OK done")
-            self.transport.write(answer.replace(b"%b", tag) + b"\r\n")
+            if answer:
+                self.transport.write(answer.replace(b"%b", tag) + b"\r\n")
 
     def connectionLost(self, reason: Any) -> None:
         pass

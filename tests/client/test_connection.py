@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
@@ -145,6 +145,13 @@ class Commands(ConnectionCase):
         failure = self.failureResultOf(waiting, ConnectionEnded)
         self.assertIn("going down", str(failure.value))
         self.failureResultOf(self.begin(self.connection.command("NOOP")), ConnectionEnded)
+
+    def test_who_stops_waiting_is_no_fault_of_the_server(self) -> None:
+        waiting = self.begin(self.connection.command("NOOP"))
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.assertTrue(self.transport.aborted)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_why_it_was_lost_is_told(self) -> None:
         waiting = self.begin(self.connection.command("NOOP"))

@@ -87,6 +87,12 @@ class Following(FollowingCase):
         self.assertEqual(arrived.target.host, "front.example")
         self.assertEqual(arrived.elsewhere.urls[0].host, "home.example")
 
+    def test_a_referral_in_a_bad_is_none(self) -> None:
+        self.server("front.example", login=refers("imap://alice;AUTH=*@home.example/", b"BAD"))
+        self.server("home.example", login=IN)
+        self.assertRaises(AuthenticationFailed, self.open)
+        self.assertEqual(self.net.dialled, [("front.example", 143)])
+
     @proves("L10")
     def test_two_that_refer_to_each_other_are_noticed(self) -> None:
         self.server("front.example", login=refers("imap://alice;AUTH=*@b.example/"))

@@ -153,6 +153,19 @@ class Mailboxes(MailCase):
         client = self.client()
         self.assertRaises(Loop, self.do, client.select("shared/x"))
 
+    def test_a_referral_in_a_bad_is_none(self) -> None:
+        bad = b"%b BAD [REFERRAL imap://bob;AUTH=*@s2.example:1143/Public/x] what"
+        answers = {b"LOGIN": b"%b OK in", b"SELECT": bad, b"UID": bad, b"RENAME": bad}
+        self.net.servers["front.example", 143] = lambda: Scripted(b"* OK hi", answers)
+        client = self.client()
+        home = client.home
+        assert home is not None
+        for work in (
+            client.select("x"), client.copy(home.connection, [1], "x"), client.rename("x", "y"),
+        ):  # fmt: skip
+            self.assertRaises(NotAccepted, self.do, work)
+        self.assertEqual(self.net.dialled, [("front.example", 143)])
+
 
 class Endpoint(MailCase):
     def test_twisteds_own_client_is_logged_in_at_the_right_home(self) -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.client.policy import Credential, CredentialPolicy
-from referrald.model import Security
 from tests.imapurl.strategies import HOSTS
 from tests.proves import proves
 
@@ -130,9 +129,6 @@ class TransportTests(SynchronousTestCase):
     @proves("L12")
     def test_port_993_is_tls_whatever_may_be_clear(self) -> None:
         policy = CredentialPolicy(origin="h.example", allow_clear=("*",))
-        self.assertIs(policy.security(993), Security.TLS)
-        self.assertIs(policy.security(143), Security.STARTTLS)
-        self.assertIs(policy.security(1143), Security.STARTTLS)
         self.assertFalse(policy.clear_allowed("h.example", 993))
         self.assertTrue(policy.clear_allowed("H.example.", 1143))
         reason = policy.objection("h.example", 993, secure=False, origin_secure=False)

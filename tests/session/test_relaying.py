@@ -192,6 +192,45 @@ class Relaying(RelayCase):
         self.assertTrue(self.made[0].transport.other.transport.gone)
         self.assertEqual(self.house.notes.faults, [])
 
+    def test_a_client_that_goes_while_home_is_asked_leaves_nothing_behind(self) -> None:
+        self.serve("home.example", authenticate=b"")
+        self.serve("second.example")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        client.ours.loseConnection()
+        client.say()
+        # It says nothing about the server, and nobody else is asked on behalf of nobody.
+        self.assertEqual(self.house.door.relay.circuit.resting, 0)
+        self.assertEqual(self.net.dialled, [("home.example", 143)])
+        self.assertEqual(self.house.notes.faults, [])
+
+    def test_one_that_is_put_out_while_home_is_asked_leaves_nothing_behind(self) -> None:
+        self.serve("home.example", authenticate=b"")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        client.session.state, client.session._closing = "logout", True
+        self.made[0].transport.write(b"a1 OK in\r\n")
+        client.say()
+        self.assertTrue(self.made[0].transport.other.transport.gone)
+        self.assertEqual(self.results(), [("refused", "")])
+
+    @proves("S4")
+    def test_a_home_that_repeats_the_password_does_not_get_it_into_the_log(self) -> None:
+        for words in (b"secret", b"AGFsAHNlY3JldA== c2VjcmV0"):
+            self.serve("home.example", authenticate=b"%b NO you said " + words)
+            client = self.connect()
+            client.say(b"a " + LOGIN)
+            cause = self.house.logins[0].cause
+            self.assertIn("***", cause)
+            self.assertNotIn("secret", cause)
+            self.assertNotIn("c2VjcmV0", cause)
+
+    def test_a_referral_of_home_that_cannot_be_followed_is_unavailable(self) -> None:
+        self.serve("home.example", authenticate=b"%b NO [REFERRAL http://x/] go")
+        answer = self.connect().say(b"a " + LOGIN)
+        self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)
+        self.assertEqual(self.house.notes.lines, [])
+
     def test_who_does_not_read_is_not_read_for(self) -> None:
         self.serve("home.example")
         client = self.connect()
