@@ -1,0 +1,217 @@
+"""The relays that are measured, each set up to take every user to the same home server.
+
+Users whose names begin with ``tls`` are at its TLS port, all others at the one in the clear; nginx
+knows no TLS to the home and does not have them. As in `benchmarks.peers`, Dovecot and nginx are
+asked for the least work that gives the same answer.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+
+from benchmarks.peers import Peer, free_port
+
+USERS = 100
+
+
+@attrs.frozen(kw_only=True)
+class Site:
+    """What all of them are told: a folder of their own, the certificate, the home's two ports."""
+
+    folder: Path
+    cert: Path
+    key: Path
+    clear: int
+    tls: int
+
+
+DOVECOT = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = imap
+listen = 127.0.0.1
+disable_plaintext_auth = no
+ssl = yes
+ssl_cert = <{cert}
+ssl_key = <{key}
+ssl_client_ca_file = {cert}
+auth_mechanisms = plain
+login_trusted_networks = 127.0.0.0/8
+mail_max_userip_connections = 0
+first_valid_uid = 1
+default_client_limit = 20000
+passdb {{
+  driver = static
+  username_filter = tls*
+  args = password=pass proxy=y host=127.0.0.1 port={home_tls} ssl=any-cert
+}}
+passdb {{
+  driver = static
+  args = password=pass proxy=y host=127.0.0.1 port={home_clear}
+}}
+userdb {{
+  driver = static
+  args = uid=mail gid=mail home={folder}/home
+}}
+service imap-login {{
+  service_count = 0
+  process_min_avail = 1
+  process_limit = 1
+  client_limit = 12000
+  vsz_limit = 2G
+  inet_listener imap {{
+    port = {clear}
+  }}
+  inet_listener imaps {{
+    port = {tls}
+    ssl = yes
+  }}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
+"""
+
+NGINX = """
+{module}
+user root;
+worker_processes 1;
+worker_rlimit_nofile 30000;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log crit;
+daemon off;
+events {{ worker_connections 25000; }}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+  server {{
+    listen 127.0.0.1:{http};
+    location / {{
+      add_header Auth-Status OK always;
+      add_header Auth-Server 127.0.0.1 always;
+      add_header Auth-Port {home_clear} always;
+      return 200;
+    }}
+  }}
+}}
+mail {{
+  server_name localhost;
+  auth_http 127.0.0.1:{http}/;
+  imap_auth plain login;
+  ssl_certificate {cert};
+  ssl_certificate_key {key};
+  server {{ listen 127.0.0.1:{clear} backlog=4096; protocol imap; }}
+  server {{ listen 127.0.0.1:{tls} ssl backlog=4096; protocol imap; }}
+}}
+"""
+
+REFERRALD = """
+[server]
+name = "door.example"
+
+[[listener]]
+name = "clear"
+endpoint = "tcp:{clear}:interface=127.0.0.1:backlog=4096"
+tls = "none"
+allow_cleartext = true
+
+[[listener]]
+name = "tls"
+endpoint = "tcp:{tls}:interface=127.0.0.1:backlog=4096"
+tls = "implicit"
+
+[tls]
+certificate = "{cert}"
+key = "{key}"
+
+[[backend]]
+name = "users"
+type = "passwd-file"
+file = "{folder}/users"
+
+[serve]
+store = "none"
+
+[referral]
+login = "relay"
+allow_clear = ["127.0.0.1"]
+
+[relay]
+ca = "{cert}"
+
+[limits]
+connections = 20000
+connections_per_address = 0
+auth_time = "10m"
+
+[log]
+logins = "{folder}/logins.log"
+"""
+
+
+def write_users(path: Path, site: Site) -> None:
+    """Write a passwd-file of users at the home's port in the clear, and of as many with TLS."""
+    homes = {
+        "user": f"host=127.0.0.1 port={site.clear}",
+        "tls": f"host=localhost port={site.tls} ssl=yes",
+    }
+    with path.open("w", encoding="ascii") as file:
+        for name, home in homes.items():
+            for number in range(USERS):
+                file.write(f"{name}{number}:{{PLAIN}}pass::::::{home} nologin\n")
+
+
+def _configure(site: Site, name: str, template: str, **more: object) -> tuple[Path, int, int]:
+    """Write a configuration; give its path and the two ports that it listens on."""
+    clear, tls = free_port(), free_port()
+    path = site.folder / name
+    given = {
+        "folder": site.folder, "cert": site.cert, "key": site.key, "clear": clear, "tls": tls,
+        "home_clear": site.clear, "home_tls": site.tls,
+    }  # fmt: skip
+    path.write_text(template.format(**given, **more), encoding="ascii")
+    return path, clear, tls
+
+
+def dovecot(site: Site) -> Peer | None:
+    """Start Dovecot as a proxy, if it is there."""
+    program = shutil.which("dovecot")
+    if program is None or os.geteuid() != 0:
+        return None
+    path, clear, tls = _configure(site, "dovecot.conf", DOVECOT)
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    command = [program, "-F", "-c", str(path)]
+    return Peer("Dovecot", version.stdout.split()[0], command, clear, tls)
+
+
+def nginx(site: Site) -> Peer | None:
+    """Start nginx as a mail proxy, if it is there with its mail module."""
+    program = shutil.which("nginx")
+    if program is None or os.geteuid() != 0:
+        return None
+    module = Path("/usr/lib/nginx/modules/ngx_mail_module.so")
+    load = f"load_module {module};" if module.exists() else ""
+    path, clear, tls = _configure(site, "nginx.conf", NGINX, module=load, http=free_port())
+    version = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
+    name = version.stderr.strip().rpartition("/")[2]
+    return Peer("nginx", name, [program, "-c", str(path)], clear, tls)
+
+
+def referrald(site: Site) -> Peer:
+    """Start referrald as a relay."""
+    from referrald import __version__
+
+    write_users(site.folder / "users", site)
+    path, clear, tls = _configure(site, "referrald.toml", REFERRALD)
+    command = [sys.executable, "-m", "twisted", "--log-file", str(site.folder / "log"), "referrald"]
+    return Peer("referrald", __version__, [*command, "-c", str(path)], clear, tls)
