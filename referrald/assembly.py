@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 from twisted.cred.strcred import makeChecker
@@ -151,6 +152,7 @@ class Assembly:
             allowed=self.config.referral.allowed,
             allow_clear=self.config.referral.allow_clear,
             told=section.told,
+            proxy=section.proxy,
             master_user=section.master_user,
             master_password=section.master_password,
         )
@@ -268,6 +270,7 @@ class Assembly:
             how=config.referral.login,
             known_to_follow=frozenset(name.lower() for name in config.referral.follow),
             loops=lasting.loops if config.referral.storm_count else None,
+            trusted=tuple(ip_network(text) for text in config.server.trusted),
             tls=lasting.tls if starttls else None,
             allow_cleartext=listener.allow_cleartext,
             drain=listener.drain,

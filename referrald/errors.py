@@ -41,6 +41,12 @@ class BackendTimeout(Unavailable):
     """A backend did not answer within its deadline."""
 
 
+class ProxyLoop(Unavailable):
+    """A login has come through so many proxies that they must be going round."""
+
+    public = "The mail servers pass this login on to each other in a circle."
+
+
 class AuthenticationFailed(ReferraldError):
     """The credentials are not good, for whatever reason: the client never learns which."""
 

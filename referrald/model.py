@@ -10,6 +10,8 @@ import attrs
 
 IMAP_PORT = 143
 IMAPS_PORT = 993
+MAX_PROXIES = 5
+"""So many proxies may pass a login on, one to the next; that is the number of Dovecot's too."""
 
 
 class Security(enum.Enum):
@@ -128,7 +130,8 @@ class RelayOrder:
 
     servers: in order of preference. user: the name there. secure: the client came by TLS.
     password, token: what the client itself proved with; login_as: whose password it is.
-    peer_host, peer_port, session: who the client is, for servers that are told.
+    peer_host, peer_port, session: who the client is, for servers that are told. own_host, own_port:
+    where it has connected to. hops: how many proxies may still follow, us included.
     """
 
     servers: tuple[Server, ...]
@@ -140,6 +143,9 @@ class RelayOrder:
     peer_host: str = ""
     peer_port: int = 0
     session: str = ""
+    own_host: str = ""
+    own_port: int = 0
+    hops: int = MAX_PROXIES
 
 
 @attrs.frozen(kw_only=True)

@@ -83,7 +83,8 @@ class LoginFollower:
     """Follows login referrals.
 
     on_step: is told of every server on the way. patience: seconds for each answer. introduce: is
-    called before each login, at a server that may have the credentials.
+    called before each login, at a server that may have the credentials. announce: gives the bytes
+    that a server expects before anything else, such as a header of the PROXY protocol.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class LoginFollower:
         on_step: Callable[[Step], None] = lambda step: None,
         dial: Callable[..., Any] = connect,
         introduce: Callable[[ImapConnection, Target], Awaitable[None]] | None = None,
+        announce: Callable[[Target], bytes] = lambda target: b"",
     ) -> None:
         self.reactor = reactor
         self.credentials = credentials
@@ -108,6 +110,7 @@ class LoginFollower:
         self._on_step = on_step
         self._dial = dial
         self._introduce = introduce
+        self.announce = announce
 
     async def open(self, url: ImapUrl | str) -> Arrived:
         """Log in, starting at the server of ``url``; the caller closes the connection.
@@ -211,6 +214,7 @@ class _Visit:
                 clear=follower.policy.clear_allowed(target.host, target.port),
                 patience=patience,
                 implicit=target.implicit,
+                first=follower.announce(target),
             )
         except ReferraldError as error:
             self.tell(str(error).encode("utf-8", "replace"), "unreachable")

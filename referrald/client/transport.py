@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import CancelledError
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
+from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
@@ -83,16 +83,18 @@ async def connect(
     clear: bool = False,
     patience: float = 30.0,
     implicit: bool | None = None,
+    first: bytes = b"",
 ) -> Opened:
     """Connect and wait for the greeting: TLS at once on port 993, else STARTTLS.
 
     implicit: TLS at once, or not, whatever the port is. clear: do without TLS where the server has
-    none. Raises `NotReached`.
+    none. first: bytes to send before anything else, TLS too. Raises `NotReached`.
     """
     trust = trust or Trust()
     if implicit is None:
         implicit = port == IMAPS_PORT
-    connection = await _dial(reactor, host, port, trust if implicit else None, patience)
+    options = trust.options(host) if implicit else None
+    connection = await _dial(reactor, host, port, options, patience, first)
     try:
         greeting = await connection.greeting()
         if not implicit and greeting.kind != "BYE":
@@ -102,15 +104,27 @@ async def connect(
     return Opened(connection=connection, greeting=greeting)
 
 
+class _Dialled(ImapConnection):
+    """A connection that sends something first, and then begins TLS where it has options for it."""
+
+    def __init__(self, reactor: Any, patience: float, first: bytes, options: Any) -> None:
+        super().__init__(reactor, secure=options is not None, patience=patience)
+        self._first = first
+        self._options = options
+
+    def connectionMade(self) -> None:
+        """Begin."""
+        if self._first:
+            self.transport.write(self._first)
+        if self._options is not None:
+            self.transport.startTLS(self._options)
+
+
 async def _dial(
-    reactor: Any, host: str, port: int, trust: Trust | None, patience: float
+    reactor: Any, host: str, port: int, options: Any, patience: float, first: bytes
 ) -> ImapConnection:
     endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=patience)
-    if trust is not None:
-        endpoint = wrapClientTLS(trust.options(host), endpoint)
-    factory = Factory.forProtocol(
-        lambda: ImapConnection(reactor, secure=trust is not None, patience=patience)
-    )
+    factory = Factory.forProtocol(lambda: _Dialled(reactor, patience, first, options))
     try:
         connection: ImapConnection = await endpoint.connect(factory)
     except CancelledError:

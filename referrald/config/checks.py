@@ -48,6 +48,17 @@ def check_server(place: Place, settings: ServerSettings) -> None:
         for name in filter(None, names):
             if not is_host(name) and not _is_address(name):
                 place.wrong(key, f'"{name}" is not a host name', 'such as "imap.example.org"')
+    _check_networks(place, settings.trusted)
+
+
+def _check_networks(place: Place, networks: tuple[str, ...]) -> None:
+    for text in networks:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            loose = "has host bits set" in str(error)
+            wrong = "has bits set behind the network" if loose else "is not a network"
+            place.wrong("trusted", f'"{text}" {wrong}', 'such as "192.0.2.0/28" or "2001:db8::/64"')
 
 
 def _is_address(text: str) -> bool:

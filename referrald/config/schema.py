@@ -32,6 +32,15 @@ SERVER = Section(
             default="Ready.",
             help="The text of the greeting, after the capabilities.",
         ),
+        Option(
+            name="trusted",
+            kind="strings",
+            default=(),
+            help="Networks of proxies in front of this server, such as `192.0.2.0/28`. What they "
+            "say with `ID` of a client (`x-originating-ip`, `x-originating-port`, `x-session-id`) "
+            "counts as its address and the session's name, and `limits.connections_per_address` is "
+            "not for them.",
+        ),
     ),
 )
 
@@ -300,7 +309,16 @@ RELAY = Section(
             default=(),
             help="Patterns of home servers that are told where a client comes from, with the `ID` "
             "command (`x-originating-ip`, `x-originating-port`, `x-session-id`), for their logs "
-            "and limits. They have to believe this server: Dovecot by `login_trusted_networks`.",
+            "and limits, and with `x-proxy-ttl` how many more proxies may pass the login on. They "
+            "have to believe this server: Dovecot by `login_trusted_networks`.",
+        ),
+        Option(
+            name="proxy",
+            kind="strings",
+            default=(),
+            help="Patterns of home servers that expect a header of the PROXY protocol, version 2, "
+            "before anything else, TLS too: Dovecot with `haproxy = yes` at the listener and "
+            "`haproxy_trusted_networks`. Others take it for garbage.",
         ),
         Option(
             name="master_user",

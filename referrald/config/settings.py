@@ -25,6 +25,7 @@ class ServerSettings:
     name: str
     own_names: tuple[str, ...] = ()
     greeting: str = ""
+    trusted: tuple[str, ...] = ()
     id: Mapping[str, str] = attrs.field(factory=dict)
 
 
@@ -99,6 +100,7 @@ class RelaySection:
     ca: str = ""
     timeout: float = 10.0
     told: tuple[str, ...] = ()
+    proxy: tuple[str, ...] = ()
     master_user: str = ""
     master_password: str = attrs.field(default="", repr=False)
 

@@ -14,10 +14,11 @@ from referrald.client.following import Credentials, LoginFollower
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import Target
 from referrald.client.transport import NotReached, Trust, connect
-from referrald.errors import ReferraldError, Unavailable
+from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
 from referrald.relay.circuit import Circuit
+from referrald.relay.proxyheader import proxy_header
 from referrald.relay.splice import Splice
 from referrald.wire.response import paren_list, string
 
@@ -28,7 +29,8 @@ class RelaySettings:
 
     ca: a file of certificates of authorities, empty for those of the system. timeout: seconds for
     each answer of a home server. allowed, allow_clear: as for referrals.
-    told: patterns of home servers that are told with ID where a client comes from.
+    told: patterns of home servers that are told with ID where a client comes from. proxy: patterns
+    of those that expect a header of the PROXY protocol.
     master_user, master_password: who may log in as anybody, for logins whose password is not known
     here; empty when nobody may.
     """
@@ -38,6 +40,7 @@ class RelaySettings:
     allowed: tuple[str, ...] = ("*",)
     allow_clear: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
+    proxy: tuple[str, ...] = ()
     master_user: str = ""
     master_password: str = attrs.field(default="", repr=False)
 
@@ -68,6 +71,8 @@ class RelayConnector:
 
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
+        if order.hops < 1:
+            raise ProxyLoop("this login has come through too many proxies (x-proxy-ttl)")
         faults = []
         for server in self.circuit.order(order.servers):
             try:
@@ -92,6 +97,7 @@ class RelayConnector:
             patience=self._settings.timeout,
             dial=self._dial,
             introduce=partial(self._introduce, order),
+            announce=partial(self._announce, order),
         )
         arrived = await follower.go(_target(server, order.user), secure=order.secure)
         await arrived.connection.ask_capabilities()
@@ -101,7 +107,7 @@ class RelayConnector:
         self, order: RelayOrder, connection: ImapConnection, target: Target
     ) -> None:
         """Tell a server that believes us where the client comes from (RFC 2971)."""
-        if not any(fnmatchcase(target.host, pattern.lower()) for pattern in self._settings.told):
+        if not _fits(target.host, self._settings.told):
             return
         if "ID" not in await connection.ask_capabilities():
             return
@@ -110,9 +116,16 @@ class RelayConnector:
             "x-originating-ip": order.peer_host,
             "x-originating-port": str(order.peer_port),
             "x-session-id": order.session,
+            "x-proxy-ttl": str(order.hops),
         }
         pairs = [string(text.encode("utf-8")) for pair in fields.items() for text in pair]
         await connection.command("ID", paren_list(*pairs))
+
+    def _announce(self, order: RelayOrder, target: Target) -> bytes:
+        """Give the header that a server expects before anything else."""
+        if not _fits(target.host, self._settings.proxy):
+            return b""
+        return proxy_header(order.peer_host, order.peer_port, order.own_host, order.own_port)
 
     def _credentials(self, order: RelayOrder) -> Credentials:
         if order.password or order.token:
@@ -137,6 +150,10 @@ class RelayConnector:
             allowed=settings.allowed,
             allow_clear=(*settings.allow_clear, *own),
         )
+
+
+def _fits(host: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(host.lower(), pattern.lower()) for pattern in patterns)
 
 
 def _target(server: Server, user: str) -> Target:

@@ -63,6 +63,8 @@ class Splice:
 
     def connectionLost(self, reason: Any) -> None:
         """Let the session know, once."""
+        # The transport has let go of its protocol: nothing can be taken back from it any more.
+        self._closed = True
         down, self._down = self._down, None
         if down is not None:
             down.relay_ended()

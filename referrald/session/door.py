@@ -6,6 +6,7 @@ A reload makes new doors, and the sessions that are there go over to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Literal, Protocol
 
 import attrs
@@ -148,6 +149,7 @@ class Door:
     relays for all others.
     loops: notices clients that go round between two servers for a mailbox; None means nobody does.
     refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
+    trusted: networks of proxies in front of us, whose word for where a client comes from is taken.
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
     allow_cleartext: take credentials without TLS.
     drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.2).
@@ -178,6 +180,7 @@ class Door:
     relay: Relay | None = None
     how: Literal["refer", "relay", "auto"] = "refer"
     known_to_follow: frozenset[str] = frozenset()
+    trusted: tuple[IPv4Network | IPv6Network, ...] = ()
     tls: Any = None
     allow_cleartext: bool = False
     drain: str = ""

@@ -36,10 +36,13 @@ async def logout(session: ReferralServer) -> Answer:
 async def identify(session: ReferralServer, said: dict[str, str | None] | None) -> Answer:
     """Exchange names of software (RFC 2971).
 
-    What a client says about where it comes from is kept as its word only: no address in it is
-    believed.
+    What a client says about where it comes from is kept as its word only, unless it is a front that
+    may speak for others (`referrald.session.fronts`), before the login.
     """
-    session.client_id = said or {}
+    if session.state == "unauth":
+        session.introduced(said or {})
+    else:
+        session.client_id = said or {}
     ident = session.door.ident
     if not ident:
         session.untagged(b"ID NIL")

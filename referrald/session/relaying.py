@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from referrald.errors import AuthenticationFailed, ReferraldError, Unavailable
+from referrald.errors import AuthenticationFailed, ProxyLoop, ReferraldError, Unavailable
 from referrald.model import Refer, RelayOrder
 from referrald.session.door import Door, Spliced
+from referrald.session.fronts import hops_left, own_address
 from referrald.session.table import Answer
 from referrald.wire.response import Code, no, ok
 
@@ -51,6 +52,7 @@ def order_for(session: ReferralServer, user: str, decision: Refer, secret: Secre
     login_as = secret.login_as.decode("utf-8", "replace")
     # The name may be another one there: whether it is the user's own password shows here.
     own = not login_as or _same(session, login_as, user)
+    own_host, own_port = own_address(session.transport)
     return RelayOrder(
         servers=decision.servers or (decision.server,),
         user=there,
@@ -61,6 +63,9 @@ def order_for(session: ReferralServer, user: str, decision: Refer, secret: Secre
         peer_host=session.peer_host,
         peer_port=session.peer_port,
         session=session.session_id,
+        own_host=own_host,
+        own_port=own_port,
+        hops=hops_left(session.client_id),
     )
 
 
@@ -94,7 +99,9 @@ async def relay(
             return no(AuthenticationFailed.public, Code("AUTHENTICATIONFAILED"))
         # What it was is for the operator: the client can do nothing but try again.
         attempt.log("refused", source=source, cause=cause)
-        return no(Unavailable.public, Code(Unavailable.code))
+        # A circle is a mistake in what was set up, which only people can mend.
+        words = ProxyLoop.public if isinstance(error, ProxyLoop) else Unavailable.public
+        return no(words, Code(Unavailable.code))
     if session.state == "logout":
         spliced.close()
         attempt.log("refused", source=source, cause="the client went away meanwhile")

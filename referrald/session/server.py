@@ -21,6 +21,7 @@ from zope.interface import implementer
 from referrald.errors import WireError
 from referrald.session import answers, capabilities, legacy
 from referrald.session.door import Door
+from referrald.session.fronts import Fronted, peer_of
 from referrald.session.legacy import TwistedsFace
 from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
@@ -44,7 +45,9 @@ FEEDBACK = continuation("Ready.")
 
 
 @implementer(IPushProducer, IMailboxListener)
-class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, IMAP4Server):
+class ReferralServer(
+    Relayed, Outgoing, Timing, Notices, Remote, Fronted, TwistedsFace, IMAP4Server
+):
     """An IMAP server session that serves, refers or refuses.
 
     Attributes of note: ``door`` (what it needs from outside), ``state`` (``unauth``, ``auth``,
@@ -62,14 +65,12 @@ class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, I
     bad_commands = 0
     failed_logins = 0
     number = 0
-    peer_host = ""
-    peer_port = 0
 
     _running: bytes | None = None
     _work: defer.Deferred[Any] | None = None
     _after: Callable[[], None] | None = None
     _line_wanted: defer.Deferred[bytes] | None = None
-    _counted = False
+    _counted_as: str | None = None
 
     def __init__(self, door: Door) -> None:
         # The parent's __init__ builds what only its own parser and renderer need.
@@ -84,15 +85,17 @@ class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, I
         """Count the connection, start its clock and greet."""
         door = self.door
         transport = self.transport
-        self.peer_host, self.peer_port = _peer_of(transport)
+        self.peer_host, self.peer_port = peer_of(transport)
         secure = getattr(transport, "secure", None)
         self.secure = ISSLTransport.providedBy(transport) if secure is None else secure
-        refused = door.counts.admit(self.peer_host)
+        # A front brings many clients: its own address is no measure.
+        counted_as = "" if self.by_front else self.peer_host
+        refused = door.counts.admit(counted_as)
         if refused is not None:
             door.notes.note(f"refused {self.peer_host}", f"connection of {self.peer}: {refused}")
             self._bye(bye("Too many connections."))
             return
-        self._counted = True
+        self._counted_as = counted_as
         if self.factory is not None:
             self.factory.joined(self)
         if door.drain:
@@ -112,9 +115,9 @@ class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, I
         self._closing = True
         self.state = "logout"
         self._disarm()
-        if self._counted:
-            self._counted = False
-            self.door.counts.release(self.peer_host)
+        counted_as, self._counted_as = self._counted_as, None
+        if counted_as is not None:
+            self.door.counts.release(counted_as)
         if self.factory is not None:
             self.factory.left(self)
         work, self._work = self._work, None
@@ -128,18 +131,6 @@ class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, I
             logout()
         # The reader knows us too: without this every session would wait for the garbage collector.
         self.reader = None
-
-    @property
-    def session_id(self) -> str:
-        """A short name of this connection for logs."""
-        prefix = self.factory.prefix if self.factory is not None else "S"
-        return f"{prefix}{self.number:x}"
-
-    @property
-    def peer(self) -> str:
-        """Address and port of the client, for logs."""
-        host = self.peer_host
-        return f"[{host}]:{self.peer_port}" if ":" in host else f"{host}:{self.peer_port}"
 
     # -- bytes in ----------------------------------------------------------------------------
 
@@ -373,15 +364,6 @@ class ReferralServer(Relayed, Outgoing, Timing, Notices, Remote, TwistedsFace, I
         """Begin TLS; whatever was learnt or sent in the clear is forgotten (RFC 3501, 6.2.1)."""
         if self.reader is not None:
             self.reader.clear()
-        self.client_id = None
+        self.forget_introduction()
         self.secure = self.startedTLS = True
         self.transport.startTLS(self.door.tls)
-
-
-def _peer_of(transport: Any) -> tuple[str, int]:
-    """Give the client's address and port; a client on a UNIX socket has neither."""
-    client = getattr(transport, "client", None)
-    if client is not None:
-        return client[0], client[1]
-    peer = transport.getPeer()
-    return getattr(peer, "host", "unix"), getattr(peer, "port", 0)

@@ -73,7 +73,8 @@ class Scripted:
 class Net:
     """Servers: a function for each (host, port) that makes the protocol of a connection.
 
-    insecure: hosts without TLS, which are dialled in the clear where that is allowed.
+    insecure: hosts without TLS, which are dialled in the clear where that is allowed. announced:
+    what each server that was dialled would have got before anything else.
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -81,6 +82,7 @@ class Net:
         self.servers: dict[tuple[str, int], Callable[[], Any]] = {}
         self.insecure: set[str] = set()
         self.dialled: list[tuple[str, int]] = []
+        self.announced: list[bytes] = []
         self._queue: list[Callable[[], None]] = []
         self._running = False
 
@@ -94,8 +96,10 @@ class Net:
         clear: bool = False,
         patience: float = 30.0,
         implicit: bool | None = None,
+        first: bytes = b"",
     ) -> Opened:
         """Stand in for `referrald.client.transport.connect`."""
+        self.announced.append(first)
         self.dialled.append((host, port))
         if (host, port) not in self.servers:
             raise NotReached(f"{host}:{port}: connection refused")

@@ -32,6 +32,18 @@ class Names(ConfigTestCase):
             ],
         )
 
+    def test_networks_of_fronts(self) -> None:
+        good = ["127.0.0.0/8", "192.0.2.7", "2001:db8::/64", "::1"]
+        self.assertEqual(self.problems_of(server={"name": "h", "trusted": good}), [])
+        lines = self.problems_of(server={"name": "h", "trusted": ["192.0.2.7/24", "front.example"]})
+        self.assertEqual(
+            [line.partition(";")[0] for line in lines],
+            [
+                '/d/r.toml: server.trusted: "192.0.2.7/24" has bits set behind the network',
+                '/d/r.toml: server.trusted: "front.example" is not a network',
+            ],
+        )
+
 
 class Listeners(ConfigTestCase):
     def lines(self, *listeners: dict[str, Any], **changes: Any) -> list[str]:

@@ -16,6 +16,7 @@ TYPES = {
     "tls": settings.TlsSettings,
     "directory": settings.DirectorySection,
     "referral": settings.ReferralSection,
+    "relay": settings.RelaySection,
     "auth": settings.AuthSection,
     "auth.introspection": settings.IntrospectionSettings,
     "serve": settings.ServeSection,

@@ -194,11 +194,17 @@ class InteropCase(SynchronousTestCase):
         return self.start_home(users).port
 
     def start_home(
-        self, users: Iterable[tuple[str, str]], *, folders: Iterable[str] = (), acl: bool = False
+        self,
+        users: Iterable[tuple[str, str]],
+        *,
+        folders: Iterable[str] = (),
+        acl: bool = False,
+        settings: str = "",
     ) -> Dovecot:
         """Start a Dovecot whose users have one message in the INBOX, and these other folders.
 
-        acl: it has the commands of RFC 4314 as well.
+        acl: it has the commands of RFC 4314 as well. settings: lines for its configuration, which
+        count before all others.
         """
         program = need("dovecot")
         if os.geteuid() != 0:
@@ -215,7 +221,7 @@ class InteropCase(SynchronousTestCase):
         config = folder / "dovecot.conf"
         plugins = ACL if acl else ""
         config.write_text(
-            DOVECOT.format(folder=folder, port=port, ssl="no", tls="", plugins=plugins),
+            DOVECOT.format(folder=folder, port=port, ssl="no", tls="", plugins=plugins) + settings,
             encoding="ascii",
         )
         with (folder / "out").open("wb") as out:
@@ -232,8 +238,12 @@ class InteropCase(SynchronousTestCase):
         listener: str = "",
         options: Iterable[str] = (),
         files: Mapping[str, str] | None = None,
+        own: str = "",
     ) -> Referrald:
-        """Start a front door whose passwd-file holds ``users``; ``files`` lie beside that."""
+        """Start a front door whose passwd-file holds ``users``; ``files`` lie beside that.
+
+        own: further lines of its ``[server]`` section.
+        """
         folder, port = self.folder(), free_port()
         for name, content in (files or {}).items():
             (folder / name).write_text(content, encoding="utf-8")
@@ -244,6 +254,7 @@ class InteropCase(SynchronousTestCase):
             f"""
 [server]
 name = "front.example"
+{own}
 
 [[listener]]
 endpoint = "tcp:{port}:interface=127.0.0.1"

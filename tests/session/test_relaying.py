@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from ipaddress import ip_network
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Decision, Login, Refer, Refuse, Server
 from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.proxyheader import proxy_header
 from referrald.session.relaying import Secret, secret_of
 from tests.client.net import Net, Pipe, Scripted
 from tests.proves import proves
@@ -281,6 +283,54 @@ class Relaying(RelayCase):
             self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
             first = self.made[-1].seen[0]
             self.assertEqual(first.startswith(told), seen, first)
+            self.assertEqual(first.endswith(b' "x-proxy-ttl" "5")'), seen, first)
+
+    def test_a_server_that_expects_it_gets_a_header_before_anything_else(self) -> None:
+        self.serve("home.example")
+        self.serve("second.example")
+        for patterns in ((), ("HOME.*",)):
+            self.settings = RelaySettings(allowed=("*.example",), proxy=patterns)
+            client = self.connect()
+            self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+        own = client.transport.getHost()
+        header = proxy_header("192.0.2.7", 4711, own.host, own.port)
+        self.assertEqual(self.net.announced, [b"", header])
+
+    def test_a_client_of_another_proxy_is_passed_on_fewer_times(self) -> None:
+        self.serve("home.example", HELLO.replace(b"SASL-IR", b"SASL-IR ID"))
+        self.settings = RelaySettings(allowed=("*.example",), told=("*",))
+        client = self.connect()
+        client.say(b'i ID ("x-proxy-ttl" "2" "x-originating-ip" "198.51.100.9")')
+        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+        self.assertIn(b'"x-originating-ip" "192.0.2.7"', self.made[0].seen[0])
+        self.assertIn(b'"x-proxy-ttl" "1"', self.made[0].seen[0])
+
+    @proves("S1")
+    def test_who_has_come_through_too_many_is_not_passed_on(self) -> None:
+        self.serve("home.example")
+        for said in (b"1", b"0"):
+            client = self.connect()
+            client.say(b'i ID ("x-proxy-ttl" "%b")' % said)
+            answer = client.say(b"a " + LOGIN)
+            self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)
+            self.assertIn(b" in a circle", answer)
+            self.assertFalse(client.lost)
+            self.assertIn("too many proxies", self.house.logins[0].cause)
+        self.assertEqual(self.net.dialled, [])
+
+    def test_home_learns_the_address_that_a_trusted_front_gives(self) -> None:
+        self.serve("home.example", HELLO.replace(b"SASL-IR", b"SASL-IR ID"))
+        self.settings = RelaySettings(allowed=("*.example",), told=("*",), proxy=("*",))
+        client = self.connect(trusted=(ip_network("192.0.2.0/24"),))
+        client.say(b'i ID ("x-originating-ip" "198.51.100.9" "x-originating-port" "7" '
+                   b'"x-session-id" "front1")')  # fmt: skip
+        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+        told = (b'ID ("name" "referrald" "x-originating-ip" "198.51.100.9" "x-originating-port" "7"'
+                b' "x-session-id" "front1" "x-proxy-ttl" "5")')  # fmt: skip
+        self.assertEqual(self.made[0].seen[0], told)
+        own = client.transport.getHost()
+        header = proxy_header("198.51.100.9", 7, own.host, own.port)
+        self.assertEqual(self.net.announced, [header])
 
     @proves("S4")
     def test_no_password_is_written_down(self) -> None:
