@@ -151,6 +151,7 @@ class Assembly:
             timeout=section.timeout,
             allowed=self.config.referral.allowed,
             allow_clear=self.config.referral.allow_clear,
+            own=self.config.own_addresses,
             told=section.told,
             proxy=section.proxy,
             master_user=section.master_user,

@@ -3,7 +3,14 @@
 from referrald.client.chain import Loop, TooManyHops
 from referrald.client.connection import ConnectionEnded, ImapConnection, NotAccepted, Reply
 from referrald.client.endpoint import HomeEndpoint, home_endpoint
-from referrald.client.following import Arrived, Credentials, Forbidden, LoginFollower, Step
+from referrald.client.following import (
+    Arrived,
+    Credentials,
+    Forbidden,
+    LoginFollower,
+    Step,
+    TurnedAway,
+)
 from referrald.client.mail import Found, Listed, NotCopied, ReferralClient
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral
@@ -30,5 +37,6 @@ __all__ = [
     "Step",
     "TooManyHops",
     "Trust",
+    "TurnedAway",
     "home_endpoint",
 ]

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import attrs
 
 from referrald.client.chain import MAX_HOPS, Chain
-from referrald.client.connection import ImapConnection, NotAccepted, Reply
-from referrald.client.policy import CredentialPolicy
+from referrald.client.connection import ConnectionEnded, ImapConnection, NotAccepted, Reply
+from referrald.client.policy import CredentialPolicy, fold_host
 from referrald.client.referrals import (
     Referral,
     RefusedReferral,
@@ -24,12 +24,22 @@ from referrald.client.referrals import (
     referral_in,
 )
 from referrald.client.transport import NotReached, Opened, Trust, connect
-from referrald.errors import AuthenticationFailed, ReferraldError
+from referrald.errors import AuthenticationFailed, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl, parse
 from referrald.model import IMAP_PORT
 
 PASSWORDS = ("PLAIN", "LOGIN")
 TOKENS = ("OAUTHBEARER", "XOAUTH2")
+
+
+_NO_VERDICT = frozenset({"UNAVAILABLE", "SERVERBUG", "INUSE", "LIMIT", "PRIVACYREQUIRED"})
+"""Response codes of a refusal that says nothing of the credentials (RFC 5530)."""
+
+
+class TurnedAway(Unavailable):
+    """A server lets nobody in at the moment, or not in this way; the password may be right."""
+
+    public = "The other server takes no logins at the moment."
 
 
 class Forbidden(ReferraldError):
@@ -84,7 +94,8 @@ class LoginFollower:
 
     on_step: is told of every server on the way. patience: seconds for each answer. introduce: is
     called before each login, at a server that may have the credentials. announce: gives the bytes
-    that a server expects before anything else, such as a header of the PROXY protocol.
+    that a server expects before anything else, such as a header of the PROXY protocol. own: every
+    (host, port) that leads back to whoever asks, and is never gone to.
     """
 
     def __init__(
@@ -98,6 +109,7 @@ class LoginFollower:
         patience: float = 30.0,
         on_step: Callable[[Step], None] = lambda step: None,
         dial: Callable[..., Any] = connect,
+        own: frozenset[tuple[str, int]] = frozenset(),
         introduce: Callable[[ImapConnection, Target], Awaitable[None]] | None = None,
         announce: Callable[[Target], bytes] = lambda target: b"",
     ) -> None:
@@ -109,14 +121,15 @@ class LoginFollower:
         self._patience = patience
         self._on_step = on_step
         self._dial = dial
+        self.own = own
         self._introduce = introduce
         self.announce = announce
 
     async def open(self, url: ImapUrl | str) -> Arrived:
         """Log in, starting at the server of ``url``; the caller closes the connection.
 
-        Raises `AuthenticationFailed`, `NotReached`, `ConnectionEnded`, `RefusedReferral`,
-        `Forbidden`, `Loop` or `TooManyHops`.
+        Raises `AuthenticationFailed`, `TurnedAway`, `NotReached`, `ConnectionEnded`,
+        `RefusedReferral`, `Forbidden`, `Loop` or `TooManyHops`.
         """
         start = parse(url) if isinstance(url, str) else url
         target = Target(
@@ -140,13 +153,13 @@ class LoginFollower:
     async def _first(
         self, chain: Chain, choices: tuple[Target, ...], secure: bool
     ) -> tuple[Arrived | None, tuple[Target, ...], bool]:
-        """Try alternatives in order; only one that cannot be reached is passed over."""
-        fault: NotReached | None = None
+        """Try alternatives in order; only one that cannot be reached or used is passed over."""
+        fault: Unavailable | None = None
         for target in choices:
             chain.visit(target.host, target.port, target.user)
             try:
                 return await self._visit(target, secure)
-            except NotReached as error:
+            except (NotReached, TurnedAway) as error:
                 fault = error
         assert fault is not None, "there is always one to try"
         raise fault
@@ -166,9 +179,12 @@ class LoginFollower:
         visit.permit(connection.secure, was_secure)
         reply = opened.greeting
         if reply.kind != "PREAUTH":
-            if self._introduce is not None:
-                await self._introduce(connection, target)
-            reply = await self._log_in(connection, target)
+            try:
+                if self._introduce is not None:
+                    await self._introduce(connection, target)
+                reply = await self._log_in(connection, target)
+            except ConnectionEnded as error:
+                raise ConnectionEnded(f"{target.host}:{target.port} {error}") from error
         if reply.kind in ("OK", "PREAUTH"):
             elsewhere = _elsewhere(reply, target)
             visit.tell(reply.text, "here")
@@ -225,13 +241,16 @@ class _Visit:
     def permit(self, secure: bool, was_secure: bool) -> None:
         """Raise unless the credentials may be sent there, over a connection that is so secure."""
         target, policy = self._target, self._follower.policy
-        objection = policy.objection(
-            target.host,
-            target.port,
-            secure=secure,
-            origin_secure=was_secure,
-            kind="token" if self._follower.credentials.token else "password",
-        )
+        if (fold_host(target.host), target.port) in self._follower.own:
+            objection = f"{target.host}:{target.port}: leads back to this server"
+        else:
+            objection = policy.objection(
+                target.host,
+                target.port,
+                secure=secure,
+                origin_secure=was_secure,
+                kind="token" if self._follower.credentials.token else "password",
+            )
         if objection:
             self._close()
             self.tell(objection.encode("utf-8"), "forbidden")
@@ -251,8 +270,7 @@ class _Visit:
         if referral is None:
             self._close()
             self.tell(reply.text, "refused")
-            words = reply.text.decode("utf-8", "replace")
-            raise AuthenticationFailed(f"{self._target.host}: {words[:200]}")
+            raise _refusal(kind, reply, self._target)
         self.tell(reply.text, "referred")
         return referral
 
@@ -283,6 +301,16 @@ def _elsewhere(reply: Reply, target: Target) -> Referral | None:
         return _referral("OK", reply, target) if reply.kind == "OK" else None
     except RefusedReferral:
         return None
+
+
+def _refusal(kind: str, reply: Reply, target: Target) -> ReferraldError:
+    """Say what a refusal means: is it the credentials, or the server?"""
+    words = reply.text.decode("utf-8", "replace")
+    code = words[1:].split("]", 1)[0].split(" ", 1)[0].upper() if words.startswith("[") else ""
+    if kind == "BYE" or reply.kind == "BAD" or code in _NO_VERDICT:
+        said = "BYE" if kind == "BYE" else reply.kind
+        return TurnedAway(f"{target.host}:{target.port} says: {said} {words[:200]}")
+    return AuthenticationFailed(f"{target.host}: {words[:200]}")
 
 
 def _referral(kind: str, reply: Reply, target: Target) -> Referral | None:

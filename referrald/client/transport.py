@@ -125,6 +125,8 @@ async def _dial(
 ) -> ImapConnection:
     endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=patience)
     factory = Factory.forProtocol(lambda: _Dialled(reactor, patience, first, options))
+    # Two lines in the log for each connection would tell nobody anything.
+    factory.noisy = False
     try:
         connection: ImapConnection = await endpoint.connect(factory)
     except CancelledError:

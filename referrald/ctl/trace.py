@@ -36,7 +36,14 @@ from OpenSSL.crypto import Error as OpenSslError
 from referrald.client import transport
 from referrald.client.chain import Loop, TooManyHops
 from referrald.client.connection import ConnectionEnded, ImapConnection
-from referrald.client.following import Arrived, Credentials, Forbidden, LoginFollower, Step
+from referrald.client.following import (
+    Arrived,
+    Credentials,
+    Forbidden,
+    LoginFollower,
+    Step,
+    TurnedAway,
+)
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral
 from referrald.client.transport import NotReached, Opened, Trust
@@ -283,6 +290,7 @@ _VERDICTS: Final[Sequence[tuple[type[ReferraldError], str]]] = (
     (Forbidden, "refused target"),
     (RefusedReferral, "the referral cannot be followed"),
     (AuthenticationFailed, LOGIN_REFUSED),
+    (TurnedAway, LOGIN_REFUSED),
 )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from referrald.client.connection import ConnectionEnded, ImapConnection
-from referrald.client.following import Credentials, LoginFollower
+from referrald.client.following import Credentials, LoginFollower, TurnedAway
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import Target
 from referrald.client.transport import NotReached, Trust, connect
@@ -29,6 +29,7 @@ class RelaySettings:
 
     ca: a file of certificates of authorities, empty for those of the system. timeout: seconds for
     each answer of a home server. allowed, allow_clear: as for referrals.
+    own: every (host, port) that leads back to this server.
     told: patterns of home servers that are told with ID where a client comes from. proxy: patterns
     of those that expect a header of the PROXY protocol.
     master_user, master_password: who may log in as anybody, for logins whose password is not known
@@ -39,6 +40,7 @@ class RelaySettings:
     timeout: float = 10.0
     allowed: tuple[str, ...] = ("*",)
     allow_clear: tuple[str, ...] = ()
+    own: frozenset[tuple[str, int]] = frozenset()
     told: tuple[str, ...] = ()
     proxy: tuple[str, ...] = ()
     master_user: str = ""
@@ -81,12 +83,17 @@ class RelayConnector:
                 self.circuit.failed(server)
                 faults.append(str(error))
                 continue
+            except TurnedAway as error:
+                # It is there, and others may be let in.
+                self.circuit.worked(server)
+                faults.append(str(error))
+                continue
             except ReferraldError:
                 self.circuit.worked(server)
                 raise
             self.circuit.worked(server)
             return splice
-        raise Unavailable(f"no home server answers: {'; '.join(faults)}")
+        raise Unavailable(f"no home server lets us in: {'; '.join(faults)}")
 
     async def _log_in(self, order: RelayOrder, server: Server) -> Splice:
         follower = LoginFollower(
@@ -96,6 +103,7 @@ class RelayConnector:
             trust=self._trust,
             patience=self._settings.timeout,
             dial=self._dial,
+            own=self._settings.own,
             introduce=partial(self._introduce, order),
             announce=partial(self._announce, order),
         )

@@ -14,6 +14,7 @@ from referrald.model import Refer, RelayOrder
 from referrald.session.door import Door, Spliced
 from referrald.session.fronts import hops_left, own_address
 from referrald.session.table import Answer
+from referrald.wire.edges import ResponseEdges
 from referrald.wire.response import Code, no, ok
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 GONE = "The home server has closed the connection."
+SHORT = 1024
+"""Bytes within which a server that ends a connection has said so."""
+
 _BEARER = re.compile(rb"auth=Bearer ([^\x01]+)", re.IGNORECASE)
 
 
@@ -136,7 +140,10 @@ class Relayed:
     _closing: bool
     _held_back: bool
     spliced: Spliced | None = None
-    _at_line_end = True
+    _edges: ResponseEdges
+    _unfinished: bool
+    _said_bye = False
+    _home_gone = False
 
     if TYPE_CHECKING:
         reader: Any
@@ -155,6 +162,7 @@ class Relayed:
             spliced.close()
             return
         self.user, self.state, self.spliced = user, "relay", spliced
+        self._edges = ResponseEdges()
         self._disarm()
         self._expect_life()
         reader, self.reader = self.reader, None
@@ -165,7 +173,10 @@ class Relayed:
 
     def relay_data(self, data: bytes) -> None:
         """Send what the home server said."""
-        self._at_line_end = data.endswith(b"\r\n")
+        self._edges.feed(data)
+        self._unfinished = not self._edges.between
+        if len(data) < SHORT and (data.startswith(b"* BYE") or b"\r\n* BYE" in data):
+            self._said_bye = True
         self._last_input = self.door.clock()
         self.write(data)
 
@@ -183,19 +194,24 @@ class Relayed:
         spliced = self.spliced
         if spliced is None or self._closing:
             return
-        if self._at_line_end:
-            self.say_bye(GONE)
-        else:
+        self._home_gone = True
+        if self._said_bye:
             self.close()
+        else:
+            self.say_bye(GONE)
 
-    def end_relay(self) -> None:
-        """Let go of the home server, and write down what went through."""
+    def end_relay(self, why: str) -> None:
+        """Let go of the home server, and write down what went through and why it ended."""
         spliced, self.spliced = self.spliced, None
         if spliced is None:
             return
         spliced.close()
+        if self._said_bye:
+            why = "the home server said good-bye"
+        elif self._home_gone:
+            why = "the home server broke off"
         self.door.notes.note(
             f"relay {self.session_id}",
             f"{self.session_id} {self.peer}: {self.user} relayed to {spliced.target}: "
-            f"{spliced.to_home} bytes to home, {spliced.to_client} bytes to the client",
+            f"{spliced.to_home} bytes to home, {spliced.to_client} bytes to the client; {why}",
         )

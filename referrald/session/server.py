@@ -125,7 +125,7 @@ class ReferralServer(
             work.cancel()
         if self.mbox is not None:
             self.forsake_mailbox()
-        self.end_relay()
+        self.end_relay("the client broke off")
         logout, self._onLogout = self._onLogout, None
         if logout is not None:
             logout()
@@ -341,7 +341,7 @@ class ReferralServer(
         self._closing = True
         self.state = "logout"
         self._disarm()
-        self.end_relay()
+        self.end_relay("ended here")
         if self._registered:
             self._registered = False
             self.transport.unregisterProducer()

@@ -8,7 +8,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.client.chain import Loop, TooManyHops
 from referrald.client.connection import ConnectionEnded
-from referrald.client.following import Credentials, Forbidden, LoginFollower, Step
+from referrald.client.following import Credentials, Forbidden, LoginFollower, Step, TurnedAway
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral
 from referrald.client.transport import NotReached
@@ -90,8 +90,19 @@ class Following(FollowingCase):
     def test_a_referral_in_a_bad_is_none(self) -> None:
         self.server("front.example", login=refers("imap://alice;AUTH=*@home.example/", b"BAD"))
         self.server("home.example", login=IN)
-        self.assertRaises(AuthenticationFailed, self.open)
+        self.assertRaises(TurnedAway, self.open)
         self.assertEqual(self.net.dialled, [("front.example", 143)])
+
+    def test_a_refusal_that_is_not_about_the_credentials_is_told_apart(self) -> None:
+        for code in (b"[UNAVAILABLE]", b"[inuse]", b"[LIMIT] ", b"[SERVERBUG x]"):
+            self.server("front.example", login=b"%b NO " + code + b" not now")
+            self.assertRaises(TurnedAway, self.open)
+        for code in (b"", b"[AUTHENTICATIONFAILED]", b"[EXPIRED]", b"[ALERT] [UNAVAILABLE]"):
+            self.server("front.example", login=b"%b NO " + code + b" not you")
+            self.assertRaises(AuthenticationFailed, self.open)
+        self.server("front.example", greeting=b"* BYE too many")
+        self.assertRaises(TurnedAway, self.open)
+        self.assertEqual({step.outcome for step in self.steps}, {"refused"})
 
     @proves("L10")
     def test_two_that_refer_to_each_other_are_noticed(self) -> None:

@@ -237,7 +237,8 @@ class Verdicts(TraceCase):
     def test_a_server_that_breaks_off_in_the_middle_of_a_login(self) -> None:
         self.server("front.example", login=b"* BYE no hunter2 today\r\ngarbage")
         outcomes = self.ends(
-            "cannot be reached", "answered what is no IMAP: a tag that was never sent"
+            "cannot be reached",
+            "front.example:143 answered what is no IMAP: a tag that was never sent",
         )
         self.assertEqual(outcomes, [("front.example", "ended")])
 

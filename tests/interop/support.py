@@ -200,11 +200,12 @@ class InteropCase(SynchronousTestCase):
         folders: Iterable[str] = (),
         acl: bool = False,
         settings: str = "",
+        passdb: str = "",
     ) -> Dovecot:
         """Start a Dovecot whose users have one message in the INBOX, and these other folders.
 
         acl: it has the commands of RFC 4314 as well. settings: lines for its configuration, which
-        count before all others.
+        count before all others. passdb: lines of one that is asked first.
         """
         program = need("dovecot")
         if os.geteuid() != 0:
@@ -220,6 +221,8 @@ class InteropCase(SynchronousTestCase):
         (folder / "passwd").write_text("".join(lines), encoding="utf-8")
         config = folder / "dovecot.conf"
         plugins = ACL if acl else ""
+        if passdb:
+            plugins += f"passdb {{\n{passdb}\n}}\n"
         config.write_text(
             DOVECOT.format(folder=folder, port=port, ssl="no", tls="", plugins=plugins) + settings,
             encoding="ascii",

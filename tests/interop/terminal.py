@@ -61,6 +61,13 @@ class Terminal:
         self.seen = b""
         os.write(self.terminal, keys.encode())
 
+    def finish(self) -> None:
+        """Wait until the program ends by itself."""
+        end = time.monotonic() + PATIENCE
+        while self.read(0.2):
+            if time.monotonic() > end:
+                raise AssertionError(f"it goes on, and shows {self.seen[-2000:]!r}")
+
     def close(self) -> None:
         """End the program."""
         os.kill(self.pid, signal.SIGKILL)

@@ -6,6 +6,7 @@ from base64 import b64decode
 from ipaddress import ip_network
 from typing import Any
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Decision, Login, Refer, Refuse, Server
@@ -154,6 +155,32 @@ class Relaying(RelayCase):
         self.assertIn("not today", self.house.logins[0].cause)
         self.assertFalse(client.lost)
 
+    def test_a_server_that_lets_nobody_in_says_nothing_of_the_password(self) -> None:
+        for answer in (b"%b NO [UNAVAILABLE] the disk is away", b"%b BAD what?"):
+            self.serve("home.example", authenticate=answer)
+            client = self.connect()
+            self.assertTrue(client.say(b"a " + LOGIN).startswith(b"a NO [UNAVAILABLE] "), answer)
+            self.assertIn("home.example:143 says: ", self.house.logins[0].cause)
+        self.serve("home.example", greeting=b"* BYE too many connections")
+        self.assertTrue(self.connect().say(b"a " + LOGIN).startswith(b"a NO [UNAVAILABLE] "))
+        self.serve("second.example")
+        client = self.connect()
+        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+        self.assertEqual(self.results(), [("relayed", "second.example:143")])
+        # Others may be let in there.
+        self.assertEqual(self.house.door.relay.circuit.resting, 0)
+
+    @proves("L9")
+    def test_a_home_that_refers_back_to_us_is_not_followed(self) -> None:
+        self.settings = attrs.evolve(self.settings, own=frozenset({("front.example", 143)}))
+        self.serve(
+            "home.example", authenticate=b"%b NO [REFERRAL imap://al;AUTH=*@FRONT.example/] moved"
+        )
+        answer = self.connect().say(b"a " + LOGIN)
+        self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)
+        self.assertEqual(self.net.dialled, [("home.example", 143)])
+        self.assertIn("leads back to this server", self.house.logins[0].cause)
+
     def test_a_home_that_refers_is_followed_and_never_passed_on_raw(self) -> None:
         refers = b"%b NO [REFERRAL imap://al;AUTH=*@moved.example/] moved"
         self.serve("home.example", authenticate=refers)
@@ -175,13 +202,36 @@ class Relaying(RelayCase):
         self.assertTrue(client.lost)
         (line,) = [each for each in self.house.notes.lines if "relayed to" in each]
         self.assertIn("0 bytes to home", line)
+        self.assertTrue(line.endswith("; the home server broke off"), line)
 
-    def test_in_the_middle_of_something_it_is_only_closed(self) -> None:
-        self.serve("home.example", fetch=b"* 1 FETCH (BODY[] {100}\r\nabc")
+    def test_a_good_bye_of_home_is_not_repeated(self) -> None:
+        self.serve("home.example", logout=b"* BYE see you\r\n%b OK done")
         client = self.connect()
         client.say(b"a " + LOGIN)
-        self.made[0].transport.write(b"* 1 FETCH (BODY[] {100}\r\nabc")
+        self.assertEqual(client.say(b"b LOGOUT"), b"* BYE see you\r\nb OK done\r\n")
         self.made[0].transport.loseConnection()
+        self.assertEqual(client.say(), b"")
+        self.assertTrue(client.lost)
+        (line,) = [each for each in self.house.notes.lines if "relayed to" in each]
+        self.assertTrue(line.endswith("; the home server said good-bye"), line)
+
+    def test_in_the_middle_of_something_it_is_only_closed(self) -> None:
+        self.serve("home.example")
+        for part in (b"abc", b"a whole line\r\n"):
+            client = self.connect()
+            client.say(b"a " + LOGIN)
+            self.made[-1].transport.write(b"* 1 FETCH (BODY[] {100}\r\n" + part)
+            self.made[-1].transport.loseConnection()
+            self.assertNotIn(b"BYE", client.say())
+            self.assertTrue(client.lost)
+
+    def test_nothing_of_ours_is_put_into_a_message(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        self.made[0].transport.write(b"* 1 FETCH (BODY[] {100}\r\nhalf\r\n")
+        client.say()
+        client.session.say_bye("The server stops.")
         self.assertNotIn(b"BYE", client.say())
         self.assertTrue(client.lost)
 
