@@ -18,6 +18,7 @@ from referrald.auth.authenticator import Authenticator
 from referrald.auth.certificates import CertificateChecker
 from referrald.auth.pool import HashingPool
 from referrald.auth.stored import StoredPasswordChecker
+from referrald.choices import choosing_for
 from referrald.config.endpoints import endpoint_port
 from referrald.config.plugins import extension
 from referrald.config.settings import Config, ListenerSettings
@@ -40,6 +41,7 @@ from referrald.routing.router import Router
 from referrald.session.builtin import standard_table
 from referrald.session.door import Door
 from referrald.session.followers import Followers
+from referrald.session.programs import Programs
 from referrald.store.memory import MemoryStore
 from referrald.transcript import transcript
 
@@ -141,7 +143,8 @@ class Assembly:
         self.mailboxes = MailboxRouter(
             locations, self.directory, _policy(config), public=lasting.public
         )
-        self.relay = None if config.referral.login == "refer" else self._relay()
+        # Always there: whether a backend will ask for a relay cannot be known.
+        self.relay = self._relay()
         self._unwatch: list[Any] = []
 
     def _relay(self) -> RelayConnector:
@@ -263,13 +266,13 @@ class Assembly:
             listener=listener.name,
             greeting=config.server.greeting,
             referral_text=config.referral.text,
+            unfollowed_text=config.referral.text_unfollowed,
             unasked=config.referral.mailboxes,
             refer_status=config.referral.status,
-            one_url=frozenset(name.lower() for name in config.referral.one_url),
+            one_url=Programs(config.referral.one_url),
             followers=lasting.followers,
             relay=self.relay,
-            how=config.referral.login,
-            known_to_follow=frozenset(name.lower() for name in config.referral.follow),
+            choosing=choosing_for(config, listener),
             loops=lasting.loops if config.referral.storm_count else None,
             trusted=tuple(ip_network(text) for text in config.server.trusted),
             tls=lasting.tls if starttls else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 import attrs
 
@@ -12,6 +12,10 @@ IMAP_PORT = 143
 IMAPS_PORT = 993
 MAX_PROXIES = 5
 """So many proxies may pass a login on, one to the next; that is the number of Dovecot's too."""
+
+How: TypeAlias = Literal["refer", "relay", "auto"]
+"""What is done at login about a user who lives elsewhere: send the client there; log in there for
+the client; or the first for programs that are known to follow and the second for all others."""
 
 
 class Security(enum.Enum):
@@ -44,6 +48,7 @@ class Home:
     public_here: public mailboxes can be read here, so a login succeeds with ``OK [REFERRAL]``.
     closed: the login is refused with this text, whatever else stands here.
     ttl: seconds that this answer may be cached; ``None`` means as configured, 0 means never.
+    how: whether clients of this user are referred or relayed; ``None`` means as configured.
     source: the name of the backend that said so; filled in by the directory.
     """
 
@@ -53,6 +58,7 @@ class Home:
     public_here: bool = False
     closed: str | None = None
     ttl: float | None = None
+    how: How | None = None
     source: str = ""
 
     @property
@@ -93,6 +99,7 @@ class Refer:
     url: the one URL to send (RFC 2221; a login referral has exactly one).
     servers: all that may be gone to, the one of the URL first.
     authenticated: ``OK [REFERRAL]`` rather than ``NO [REFERRAL]``: public mailboxes are here.
+    how: the backend's word whether this is to be a referral at all, or a relay.
     memo: rendered bytes that the session keeps with the decision; not part of the value.
     """
 
@@ -101,6 +108,7 @@ class Refer:
     servers: tuple[Server, ...] = ()
     user: str = ""
     authenticated: bool = False
+    how: How | None = None
     outcome: Literal["refer"] = "refer"
     source: str = ""
     memo: dict[str, bytes] = attrs.field(factory=dict, eq=False, repr=False)

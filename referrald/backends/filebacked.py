@@ -84,6 +84,7 @@ def home_for(user: str, home: Home, name: str | None, is_template: bool) -> Home
         public_here=home.public_here,
         closed=home.closed,
         ttl=home.ttl,
+        how=home.how,
     )
 
 

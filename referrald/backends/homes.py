@@ -21,6 +21,8 @@ def encode(home: Home) -> bytes:
         fields["closed"] = home.closed
     if home.ttl is not None:
         fields["ttl"] = home.ttl
+    if home.how is not None:
+        fields["how"] = home.how
     return json.dumps(fields, separators=(",", ":"), sort_keys=True).encode("ascii")
 
 

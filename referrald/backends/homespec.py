@@ -11,11 +11,12 @@ import attrs
 
 from referrald.backends.servers import Wrong, did_you_mean, parse_server, plain_text, show
 from referrald.backends.variables import expand, is_template
-from referrald.model import Home, Server
+from referrald.model import Home, How, Server
 
 HERE = "here"
-KEYS = ("server", "user", "auth", "public_here", "closed", "ttl")
+KEYS = ("server", "user", "auth", "public_here", "login", "closed", "ttl")
 FORM = '"here", a server, a list of servers, or a table with ' + ", ".join(KEYS)
+LOGINS: tuple[How, ...] = ("refer", "relay", "auto")
 LONGEST_TEXT = 1_000
 WORDS_KEPT = 10_000
 
@@ -102,7 +103,7 @@ class HomeReader:
         if faults:
             raise Faults(faults)
         user, is_template_ = values.pop("user", (None, False))
-        home = Home(servers=values.pop("server", ()), **values)
+        home = Home(servers=values.pop("server", ()), how=values.pop("login", None), **values)
         return Spec(home=home, user=user, is_template=is_template_)
 
     def _server(self, value: object) -> tuple[Server, ...]:
@@ -117,6 +118,9 @@ class HomeReader:
     def _public_here(self, value: object) -> bool:
         return read_boolean(value)
 
+    def _login(self, value: object) -> How:
+        return read_login(value)
+
     def _closed(self, value: object) -> str:
         return read_text(value, LONGEST_TEXT)
 
@@ -129,6 +133,14 @@ def read_auth(value: object) -> str:
     if not isinstance(value, str) or not _MECHANISM.fullmatch(value):
         raise Wrong("is not a SASL mechanism", 'such as "PLAIN", or "*" for any')
     return value.upper()
+
+
+def read_login(value: object) -> How:
+    """Read whether a user's clients are referred or relayed; raises `Wrong`."""
+    for word in LOGINS:
+        if value == word:
+            return word
+    raise Wrong("is not a choice", 'one of "refer", "relay", "auto"')
 
 
 def read_ttl(value: object) -> float:
@@ -184,7 +196,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[Wrong]:
     if "server" not in values and "closed" not in values:
         yield Wrong("says neither server nor closed", FORM)
     if not values.get("server") and "closed" not in values:
-        for key in ("user", "auth"):
+        for key in ("user", "auth", "login"):
             if key in values:
                 yield Wrong(f"{key} means nothing for a home that is here", "leave it out")
 

@@ -79,6 +79,7 @@ class ExtraReader:
         self._own_hosts = frozenset(map(_folded, options["own_hosts"]))
         self._ignore = frozenset(options["ignore"])
         self._suggest = bool(options["suggest"])
+        self._obey = bool(options["obey"])
         self._whole_names = options["username_format"] == WHOLE_NAME
 
     def read(self, text: str, user: str) -> Extra:
@@ -125,8 +126,13 @@ class ExtraReader:
         name, is_template_ = _name_there(fields) or (None, False)
         if "proxy_maybe" in fields and server.host in self._own_hosts:
             return Extra()
-        only_suggested = not fields.keys() & {"nologin", "proxy", "proxy_maybe"}
-        home = Home(servers=(server,), public_here=self._suggest and only_suggested)
+        proxied = bool(fields.keys() & {"proxy", "proxy_maybe"})
+        only_suggested = not proxied and "nologin" not in fields
+        home = Home(
+            servers=(server,),
+            public_here=self._suggest and only_suggested,
+            how=None if only_suggested or not self._obey else "relay" if proxied else "refer",
+        )
         return Extra(home=home, user=name, is_template=is_template_)
 
     def _server(self, fields: dict[str, str], user: str) -> Server:

@@ -13,10 +13,10 @@ reads them:
     The name to use there. The variables ``%u``, ``%n`` and ``%d`` are filled in.
 ``nologin``
     Without ``host`` nobody gets in: the login is refused with ``reason``. (Dovecot answers the
-    same.) With ``host`` the client is referred there.
+    same.) With ``host`` the user's home is there; with ``obey`` his clients are referred.
 ``proxy``, ``proxy_maybe``
-    The client is referred where Dovecot would have passed its session on. With ``proxy_maybe`` a
-    user whose ``host`` is one of ``own_hosts`` is at home here.
+    The user's home is ``host``; with ``obey`` his clients are relayed, as Dovecot would do it. With
+    ``proxy_maybe`` a user whose ``host`` is one of ``own_hosts`` is at home here.
 ``host`` with none of these
     Dovecot logs the user in and suggests the other server. Here the client is referred, unless
     ``suggest`` is on.
@@ -141,6 +141,14 @@ class PasswdFileFactory(FileFactory):
             "suggest the host to their clients, as Dovecot does.",
         ),
         Option(
+            name="obey",
+            kind="boolean",
+            default=False,
+            help="Take `proxy` and `proxy_maybe` for the word that a user is to be relayed, and "
+            "`nologin` beside `host` for the word that he is to be referred, as Dovecot does. "
+            "Without it networks, listeners and `[referral] login` decide about all of them.",
+        ),
+        Option(
             name="ignore",
             kind="strings",
             default=(),
@@ -158,7 +166,7 @@ class PasswdFileFactory(FileFactory):
         return tuple(_faults(options)) or super().check(options)
 
     def _job(self, options: Options) -> Job:
-        names = ("file", "scheme", "username_format", "security", "suggest")
+        names = ("file", "scheme", "username_format", "security", "suggest", "obey")
         lists = {name: sorted(options[name]) for name in ("own_hosts", "ignore")}
         return Job(kind=self.name, options={name: options[name] for name in names} | lists)
 

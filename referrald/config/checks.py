@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Iterable, Sized
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,14 +14,16 @@ from referrald.config.endpoints import endpoint_fault, endpoint_secures
 from referrald.config.report import Place, Report, show_key
 from referrald.config.settings import (
     ListenerSettings,
+    ReferralSection,
     RelaySection,
     ServerSettings,
     ServeSection,
     folded_host,
 )
-from referrald.config.values import Wrong
+from referrald.config.values import Wrong, display
 from referrald.errors import UrlError
 from referrald.model import IMAP_PORT, Server
+from referrald.networks import Network, parse_network, within
 
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE | re.ASCII)
@@ -173,6 +175,39 @@ def check_drain(place: Place, settings: ListenerSettings, own: Addresses) -> Non
         return  # none, or noted already
     if leads_home(Server(host=url.host, port=url.port or IMAP_PORT), own):
         place.wrong("drain", f'"{url}" leads back to this server', "name another server")
+
+
+def check_networks(entries: Iterable[tuple[Place, Sequence[str]]]) -> None:
+    """Note networks that are none, and those that an earlier entry leaves nothing of."""
+    before: list[tuple[Network, Place]] = []
+    for place, texts in entries:
+        if not texts:
+            place.wrong("networks", "is empty", 'such as ["10.0.0.0/8"]')
+        for text in texts:
+            try:
+                network = parse_network(text)
+            except ValueError as error:
+                place.wrong("networks", f"{display(text)} {error}", 'such as "10.0.0.0/8"')
+                continue
+            for other, first in before:
+                if first is not place and within(network, other):
+                    place.wrong(
+                        "networks",
+                        f'"{text}" lies within "{other}" of {first.section.heading} '
+                        f"#{first.number}, so that it never counts",
+                        "put the smaller network first, or leave it out",
+                    )
+                    break
+            before.append((network, place))
+
+
+def check_programs(place: Place, settings: ReferralSection) -> None:
+    """Note programs without a name."""
+    for key, entries in (("follow", settings.follow), ("one_url", settings.one_url)):
+        for entry in entries:
+            name, slash, version = entry.partition("/")
+            if not name.strip() or (slash and not version.strip()):
+                place.wrong(key, f"{display(entry)} is not a program", '"alpine" or "alpine/2.2*"')
 
 
 def check_relay(place: Place, settings: RelaySection) -> None:

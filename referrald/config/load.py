@@ -27,6 +27,7 @@ from referrald.config.settings import (
     IntrospectionSettings,
     ListenerSettings,
     LogSection,
+    NetworkSettings,
     ReferralSection,
     RelaySection,
     ServerSettings,
@@ -101,6 +102,7 @@ def _assemble(
         tls=_tls(tables, now),
         directory=DirectorySection(**_one(tables, "directory")),
         referral=ReferralSection(**_one(tables, "referral")),
+        networks=_networks(tables),
         relay=RelaySection(**_one(tables, "relay")),
         auth=_auth(tables),
         serve=ServeSection(**_one(tables, "serve")),
@@ -113,6 +115,7 @@ def _assemble(
         checks.check_drain(table.place, listener, own)
     for table, backend in backends:
         check_targets(table.place, backend, own)
+    checks.check_programs(tables["referral"][0].place, config.referral)
     checks.check_relay(tables["relay"][0].place, config.relay)
     checks.check_serve(tables["serve"][0].place, config.serve)
     _check_auth(tables, config)
@@ -189,6 +192,20 @@ def _backends(
         for table in tables["backend"]
     )
     return found
+
+
+def _networks(tables: Tables) -> tuple[NetworkSettings, ...]:
+    """Build the words about networks; they are checked one by one and against each other."""
+    checks.check_networks(
+        (table.place, table.values["networks"])
+        for table in tables["network"]
+        if "networks" in table.values
+    )
+    return tuple(
+        NetworkSettings(**table.values)
+        for table in tables["network"]
+        if {"networks", "login"} <= table.values.keys()
+    )
 
 
 def _auth(tables: Tables) -> AuthSection:

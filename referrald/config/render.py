@@ -14,6 +14,7 @@ from referrald.config.schema import (
     EXTENSIONS,
     HALF_SECRET,
     LISTENER,
+    NETWORK,
     SECTIONS,
     SERVER_ID,
     TLS,
@@ -96,6 +97,10 @@ def _backends(config: Config) -> Iterator[_Table]:
         )
 
 
+def _networks(config: Config) -> Iterator[_Table]:
+    return (_plain(NETWORK, settings) for settings in config.networks)
+
+
 def _tls(config: Config) -> Iterator[_Table]:
     if config.tls is not None:
         yield _plain(TLS, config.tls, key=config.tls.certificate)
@@ -121,6 +126,7 @@ _SPECIAL: dict[Section, Callable[[Config], Iterator[_Table]]] = {
     LISTENER: _listeners,
     TLS: _tls,
     BACKEND: _backends,
+    NETWORK: _networks,
     INTROSPECTION: _introspection,
     EXTENSIONS: _extensions,
 }

@@ -85,6 +85,13 @@ LISTENER = Section(
             help="Take passwords without TLS. For loopback and trusted networks only.",
         ),
         Option(
+            name="login",
+            kind="choice",
+            choices=("refer", "relay", "auto"),
+            help="What is done here about users who live elsewhere; when left out, what "
+            "`[referral] login` says.",
+        ),
+        Option(
             name="drain",
             kind="string",
             default="",
@@ -221,7 +228,16 @@ REFERRAL = Section(
             name="text",
             kind="string",
             default="Your mailbox is on another server.",
-            help="The text behind the referral; clients without referrals show it to their user.",
+            help="The text behind the referral; clients without referrals show it to their user. "
+            "`{server}` in it stands for the home server.",
+        ),
+        Option(
+            name="text_unfollowed",
+            kind="string",
+            default="Your mailbox is on another server: {server}. Set that as the server in your "
+            "mail program.",
+            help="The text instead of `text` where a program that is not in `follow` should have "
+            "been relayed and cannot be.",
         ),
         Option(
             name="storm_count",
@@ -248,14 +264,16 @@ REFERRAL = Section(
             "there. `relay`: log in there for the client and pass everything on. `auto`: refer the "
             "programs in `follow`, relay for all others, also for one that was referred and came "
             "back. A login whose password is not known here (SCRAM, a certificate) is referred "
-            "unless `[relay]` has a master user.",
+            "unless `[relay]` has a master user. A `login` of the listener counts more, one of a "
+            "`[[network]]` more than that, and most what a backend says of the user.",
         ),
         Option(
             name="follow",
             kind="strings",
             default=(),
-            help="Programs, by the name that they give with `ID` before they log in, that follow "
-            "login referrals.",
+            help="Programs that follow login referrals, by what they say with `ID` before they log "
+            "in: the name, as `alpine`, or name and version, as `alpine/2.2*`. `*` is any text, "
+            "`?` any character; upper and lower case are the same.",
         ),
         Option(
             name="mailboxes",
@@ -278,15 +296,37 @@ REFERRAL = Section(
             name="one_url",
             kind="strings",
             default=("alpine",),
-            help="Programs, by the name that they give with `ID`, that take several URLs for one: "
-            "of a mailbox with replicas they get the first only.",
+            help="Programs, as in `follow`, that take several URLs for one: of a mailbox with "
+            "replicas they get the first only.",
+        ),
+    ),
+)
+
+NETWORK = Section(
+    name="network",
+    help="Networks whose clients are treated in another way than their listener says. The first "
+    "entry that a client is in counts; only the word of a backend about a user counts more.",
+    many=True,
+    options=(
+        Option(
+            name="networks",
+            kind="strings",
+            required=True,
+            help='Networks or single addresses, such as `["10.0.0.0/8", "2001:db8::/32"]`.',
+        ),
+        Option(
+            name="login",
+            kind="choice",
+            choices=("refer", "relay", "auto"),
+            required=True,
+            help="What is done at login about users who live elsewhere, as for `[referral]`.",
         ),
     ),
 )
 
 RELAY = Section(
     name="relay",
-    help="How home servers are reached on behalf of clients, with `[referral] login` as `relay` or "
+    help="How home servers are reached on behalf of clients, wherever `login` is `relay` or "
     "`auto`. They must be allowed by `[referral] allowed` and, without TLS, by `allow_clear`.",
     options=(
         Option(
@@ -395,8 +435,8 @@ EXTENSIONS = Section(
 )
 
 SECTIONS: Sequence[Section] = (
-    SERVER, SERVER_ID, LISTENER, TLS, BACKEND, DIRECTORY, REFERRAL, RELAY, AUTH, INTROSPECTION,
-    SERVE, LIMITS, LOG, EXTENSIONS,
+    SERVER, SERVER_ID, LISTENER, TLS, BACKEND, DIRECTORY, REFERRAL, NETWORK, RELAY, AUTH,
+    INTROSPECTION, SERVE, LIMITS, LOG, EXTENSIONS,
 )  # fmt: skip
 
 # Keys that are no secret as a whole, but may hold one behind the first colon of an entry.

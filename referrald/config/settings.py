@@ -13,7 +13,7 @@ import attrs
 from referrald.config.endpoints import endpoint_address, endpoint_port, endpoint_secures
 from referrald.errors import UrlError
 from referrald.imapurl import canonical_host
-from referrald.model import IMAP_PORT, IMAPS_PORT, Limits
+from referrald.model import IMAP_PORT, IMAPS_PORT, How, Limits
 
 ListenerTls = Literal["none", "starttls", "implicit"]
 
@@ -37,6 +37,7 @@ class ListenerSettings:
     endpoint: str
     tls: ListenerTls = "starttls"
     allow_cleartext: bool = False
+    login: How | None = None
     drain: str = ""
 
     @property
@@ -86,11 +87,20 @@ class ReferralSection:
     text: str
     storm_count: int
     storm_window: float
-    login: Literal["refer", "relay", "auto"] = "refer"
+    text_unfollowed: str
+    login: How = "refer"
     follow: tuple[str, ...] = ()
     mailboxes: Literal["hide", "say"] = "hide"
     status: bool = False
     one_url: tuple[str, ...] = ("alpine",)
+
+
+@attrs.frozen(kw_only=True)
+class NetworkSettings:
+    """What is done about clients in some networks."""
+
+    networks: tuple[str, ...]
+    login: How
 
 
 @attrs.frozen(kw_only=True)
@@ -166,6 +176,7 @@ class Config:
     serve: ServeSection
     limits: Limits
     log: LogSection
+    networks: tuple[NetworkSettings, ...] = ()
     relay: RelaySection = attrs.field(factory=RelaySection)
     tls: TlsSettings | None = None
     extensions: tuple[str, ...] = ()

@@ -5,6 +5,12 @@ the backend that said so, and how long the answer is kept. The user need not log
 are asked anew by this process: what the running server has in its cache is not seen, and the age
 that is shown is that of the answer in this process.
 
+Of a user who lives elsewhere it shows as well what is done about the client ("how": refer, relay or
+auto) and who said so ("said by"): the backend, a network, the listener, or "[referral] login". That
+may depend on where the client comes in (--listener), from where (--from) and which program it is
+(--program, as it says with ID before it logs in): without them it is a program that is not known,
+from no network, at the first listener that takes logins.
+
 With --mailbox it is about one mailbox of that user: what is decided about the login and about the
 name, all URLs in order of preference with their servers and the name there ("personal" when it is
 there because all of the user's mail is), and the servers that were left out and why. Of a mailbox
@@ -19,11 +25,14 @@ Exits with 1 when the login, or the mailbox, would be refused.
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterable
 from typing import Any
 
-from referrald.config.settings import Config
+import attrs
+
+from referrald.choices import choosing_for
+from referrald.config.settings import Config, ListenerSettings
 from referrald.ctl.assembly import Assembled, Found, Mailboxes, running
 from referrald.ctl.loading import load_config
 from referrald.ctl.output import Seconds
@@ -31,16 +40,14 @@ from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import MailboxReferral, Unavailable
 from referrald.mailmodel import MailboxDecision, MailboxLocation, ReferMailbox
 from referrald.model import Decision, Home, Login, Refer, Refuse, Server
+from referrald.networks import parse_address
 from referrald.session.audience import Audience
 from referrald.wire.names import encode_utf7
 from referrald.wire.response import Status, body
 
-HOW = {
-    "refer": None,
-    "relay": "relayed: the client is logged in there and stays here",
-    "auto": "referred for the programs in referral.follow, relayed for all others",
-}
-"""What becomes of a referral by policy; None where that needs no word."""
+FOLLOWS = "referred: the program is one of those in referral.follow"
+RELAYED = "relayed: the client is logged in there and stays here"
+WITHOUT_PASSWORD = "; referred where its password is not known here"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -60,6 +67,20 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_false",
         help="as for a client that came without TLS",
     )
+    parser.add_argument("--listener", metavar="NAME", help="as for a client at this listener")
+    parser.add_argument(
+        "--from",
+        dest="address",
+        metavar="ADDRESS",
+        type=_address,
+        help="as for a client at this address",
+    )
+    parser.add_argument(
+        "--program",
+        metavar="NAME[/VERSION]",
+        default="",
+        help="as for a client that says with ID that it is this program",
+    )
     parser.add_argument(
         "--mailbox",
         metavar="NAME",
@@ -70,18 +91,61 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, terminal: Terminal) -> int:
     """Print what a login would get, or a client that opens the mailbox."""
     config = load_config(arguments, terminal)
+    client = Client(
+        listener=_listener(config, arguments.listener),
+        address=arguments.address or "",
+        program=arguments.program,
+    )
     mailbox = None if arguments.mailbox is None else mailbox_name(arguments.mailbox)
 
     async def work(reactor: Any) -> tuple[bool, dict[str, Any]]:
         async with running(config, reactor) as assembly:
-            login = Login(user=known_name(assembly, arguments.user), secure=arguments.secure)
+            login = Login(
+                user=known_name(assembly, arguments.user),
+                secure=arguments.secure,
+                peer=client.address,
+                listener=client.listener.name,
+            )
             if mailbox is None:
-                return await look_up(config, assembly, login)
+                return await look_up(config, assembly, login, client)
             return await look_up_mailbox(config, assembly, login, mailbox)
 
     refused, fields = terminal.run(work)
     terminal.output.record(fields)
     return 1 if refused else 0
+
+
+@attrs.frozen(kw_only=True)
+class Client:
+    """How a client comes, as far as it counts whether it is referred or relayed."""
+
+    listener: ListenerSettings
+    address: str = ""
+    program: str = ""
+
+    @property
+    def ident(self) -> dict[str, str | None]:
+        """What it says with ID."""
+        name, _, version = self.program.partition("/")
+        return {"name": name, "version": version}
+
+
+def _address(text: str) -> str:
+    """Take an address from the command line."""
+    if parse_address(text) is None:
+        raise ArgumentTypeError(f"{text!r} is not an address")
+    return text
+
+
+def _listener(config: Config, name: str | None) -> ListenerSettings:
+    """Find a listener by its name; raises `Refused`."""
+    if name is None:
+        return min(config.listeners, key=lambda listener: bool(listener.drain))
+    for listener in config.listeners:
+        if listener.name == name:
+            return listener
+    known = ", ".join(listener.name for listener in config.listeners)
+    raise Refused(f'there is no listener "{name}"; there are: {known}')
 
 
 def known_name(assembly: Assembled, user: str) -> str:
@@ -103,27 +167,42 @@ def mailbox_name(text: str) -> str:
     return "INBOX" if text.upper() == "INBOX" else text
 
 
-async def look_up(config: Config, assembly: Assembled, login: Login) -> tuple[bool, dict[str, Any]]:
+async def look_up(
+    config: Config, assembly: Assembled, login: Login, client: Client
+) -> tuple[bool, dict[str, Any]]:
     """Ask the backends; says whether the login is refused, and gives what there is to show."""
     try:
         source = _source(config, await assembly.directory.explain(login))
     except Unavailable:
         source = {}  # the decision will say why
     decision = await assembly.router.route(login)
-    fields = {"user": login.user, **_decision(config, decision), **source}
+    fields = {"user": login.user, **_decision(config, decision, client), **source}
     return isinstance(decision, Refuse), fields
 
 
-def _decision(config: Config, decision: Decision) -> dict[str, Any]:
+def _decision(config: Config, decision: Decision, client: Client) -> dict[str, Any]:
     """Show an outcome."""
     fields: dict[str, Any] = {"decision": decision.outcome}
     if isinstance(decision, Refer):
-        fields["carried out"] = HOW[config.referral.login]
+        fields |= _choice(config, decision, client)
         fields["url"] = decision.url
         fields["authenticated"] = decision.authenticated or None
     elif isinstance(decision, Refuse):
         fields |= {"code": decision.code, "text": decision.text, "cause": decision.cause or None}
     return fields
+
+
+def _choice(config: Config, decision: Refer, client: Client) -> dict[str, Any]:
+    """Show what becomes of a referral, and by whose word."""
+    choosing = choosing_for(config, client.listener)
+    choice = choosing.explain(decision.how, client.address)
+    if choice.how == "refer":
+        said = None
+    elif choice.how == "auto" and choosing.follow.include(client.ident):
+        said = FOLLOWS
+    else:
+        said = RELAYED + ("" if config.relay.master_user else WITHOUT_PASSWORD)
+    return {"how": choice.how, "said by": choice.said_by, "carried out": said}
 
 
 def _source(config: Config, found: Found) -> dict[str, Any]:

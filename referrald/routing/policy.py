@@ -120,6 +120,7 @@ def _refer(login: Login, home: Home, settings: PolicySettings) -> Decision:
             servers=tuple(each for each, _ in usable),
             user=user,
             authenticated=home.public_here,
+            how=home.how,
             source=home.source,
         )
     return Refuse(

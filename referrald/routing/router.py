@@ -14,10 +14,14 @@ from referrald.routing.policy import PolicySettings, decide
 
 @attrs.define(kw_only=True)
 class Outcomes:
-    """How many logins came to what. ``unavailable`` and ``storms`` are among ``refused``."""
+    """How many logins came to what.
+
+    elsewhere: users whose home is elsewhere, referred or relayed. ``storms`` are those among them
+    whose client did not follow. ``unavailable`` are among ``refused``.
+    """
 
     served: int = 0
-    referred: int = 0
+    elsewhere: int = 0
     refused: int = 0
     unavailable: int = 0
     storms: int = 0
@@ -84,16 +88,18 @@ class Router:
 
         One that is let in with its referral has no reason to come again.
         """
+        self.outcomes.elsewhere += 1
         breaker = self._breaker
-        if breaker is not None and not decision.authenticated:
-            if breaker.is_storm(login.user, login.peer):
-                return self._storm(decision)
-            breaker.note_referred(login.user, login.peer)
-        self.outcomes.referred += 1
-        return decision
+        if breaker is None or decision.authenticated:
+            return decision
+        return self._storm(decision) if breaker.is_storm(login.user, login.peer) else decision
+
+    def note_referred(self, user: str, peer: str) -> None:
+        """Remember that a client was sent away; those that are relayed have nowhere to go."""
+        if self._breaker is not None:
+            self._breaker.note_referred(user, peer)
 
     def _storm(self, decision: Refer) -> Refuse:
-        self.outcomes.refused += 1
         self.outcomes.storms += 1
         server = decision.server
         return Refuse(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.mail.imap4 import (
@@ -22,10 +22,14 @@ from referrald.errors import (
 )
 from referrald.model import Refer, Refuse
 from referrald.session import referring
+from referrald.session.audience import host_of
 from referrald.wire.response import Code, Kind, Status, StatusError, bad, body, no, referral
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
+
+SERVER: Final = "{server}"
+"""What stands for the home server in a text of the operator's."""
 
 DRAINING = "This server takes no connections, use the other one."
 
@@ -37,11 +41,16 @@ MAILBOX_CODES: tuple[tuple[type[Exception], str], ...] = (
 
 
 def referred(decision: Refer, text: str) -> bytes:
-    """Render a login referral without its tag, once a decision (RFC 2221 section 4.1)."""
+    """Render a login referral without its tag, once a decision (RFC 2221 section 4.1).
+
+    text: what people read; ``{server}`` in it stands for the server.
+    """
     rendered = decision.memo.get(text)
     if rendered is None:
         kind: Kind = "OK" if decision.authenticated else "NO"
-        rendered = decision.memo[text] = body(referral(kind, decision.url, text))
+        rendered = decision.memo[text] = body(
+            referral(kind, decision.url, text.replace(SERVER, str(decision.server)))
+        )
     return rendered
 
 
@@ -76,7 +85,8 @@ def _own_status(error: ReferraldError, session: ReferralServer) -> Status:
     if isinstance(error, WireError):
         return bad(error.public)
     if isinstance(error, LoginReferral):
-        return referral("NO", error.urls, session.door.referral_text)
+        text = session.door.referral_text.replace(SERVER, host_of(error.urls[0]))
+        return referral("NO", error.urls, text)
     if isinstance(error, MailboxReferral):
         return referring.status(session, error)
     if error.temporary:

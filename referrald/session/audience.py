@@ -42,7 +42,7 @@ class Audience:
         if not self.is_told(error):
             return NONE
         urls = error.urls[:1] if self.one_url and not error.pairs else error.urls
-        return referral("NO", urls, f"{error.public[:-1]}: {_host(error.urls[0])}.")
+        return referral("NO", urls, f"{error.public[:-1]}: {host_of(error.urls[0])}.")
 
     def answer_to_create(self, error: MailboxReferral) -> Status:
         """Refer, or say that a new mailbox cannot have that name."""
@@ -55,6 +55,6 @@ class Audience:
         return self.answer(error)
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
     """Give the server of a URL of ours, for people."""
     return url.rpartition("@")[2].partition("/")[0]

@@ -13,7 +13,9 @@ import attrs
 
 from referrald.interfaces import SaslChannel
 from referrald.model import Decision, Limits, Login, LoginEvent, RelayOrder
+from referrald.session.choosing import Choosing
 from referrald.session.followers import Followers
+from referrald.session.programs import Programs
 from referrald.session.table import CommandTable
 from referrald.wire.reader import ReaderLimits
 
@@ -43,6 +45,10 @@ class Router(Protocol):
 
     async def route(self, login: Login) -> Decision:
         """Decide; failures become `Refuse`, never an exception."""
+        ...
+
+    def note_referred(self, user: str, peer: str) -> None:
+        """Remember that a client has been sent away, to know it should it not have gone."""
         ...
 
 
@@ -143,10 +149,10 @@ class Door:
     router: None means that the realm alone decides.
     realm: gives the IAccount of a user who is served here (`twisted.cred.portal.IRealm`), or None.
     unasked: what a client is told of remote mailboxes that has never asked for them.
-    one_url: names of programs, in lower case, that cannot read more than one URL.
-    relay: goes to home servers for clients, or None. how: what is done about a user who lives
-    elsewhere; ``auto`` refers the programs in known_to_follow (names as in ID, in lower case) and
-    relays for all others.
+    referral_text, unfollowed_text: what is said behind a login referral, the second to a program
+    that should have been relayed; ``{server}`` stands for the home server.
+    one_url: programs that cannot read more than one URL.
+    relay: goes to home servers for clients, or None. choosing: who is relayed.
     loops: notices clients that go round between two servers for a mailbox; None means nobody does.
     refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
     trusted: networks of proxies in front of us, whose word for where a client comes from is taken.
@@ -173,14 +179,14 @@ class Door:
     listener: str = ""
     greeting: str = "Ready."
     referral_text: str = "Your mailbox is on another server."
+    unfollowed_text: str = "Your mailbox is on another server: {server}."
     unasked: Literal["hide", "say"] = "hide"
     refer_status: bool = False
-    one_url: frozenset[str] = frozenset()
+    one_url: Programs = attrs.field(factory=Programs)
     loops: Breaker | None = None
     relay: Relay | None = None
-    how: Literal["refer", "relay", "auto"] = "refer"
-    known_to_follow: frozenset[str] = frozenset()
     trusted: tuple[IPv4Network | IPv6Network, ...] = ()
+    choosing: Choosing = attrs.field(factory=Choosing)
     tls: Any = None
     allow_cleartext: bool = False
     drain: str = ""

@@ -18,9 +18,9 @@ from referrald.errors import (
     Unavailable,
 )
 from referrald.interfaces import IReferralAccount
-from referrald.model import Decision, Login, LoginEvent, Refer, Refuse, Serve
+from referrald.model import Decision, How, Login, LoginEvent, Refer, Refuse, Serve
 from referrald.session import answers, capabilities
-from referrald.session.relaying import Secret, order_for, relay, wanted
+from referrald.session.relaying import Secret, follows, order_if_wanted, relay
 from referrald.session.table import Answer
 from referrald.wire.response import ok
 
@@ -124,21 +124,40 @@ async def _carry_out(
     decision: Decision = SERVED_HERE
     if router is not None:
         decision = await router.route(attempt.as_login())
-    if session.door.relay is not None:
-        away = decision.instead if isinstance(decision, Refuse) else decision
-        if isinstance(away, Refer):
-            order = order_for(session, attempt.user, away, secret())
-            if wanted(session, order):
-                return await relay(session, attempt, order, away.source)
     if isinstance(decision, Refer):
-        return await _refer(session, attempt, decision)
+        return await _away(session, attempt, decision, secret)
     if isinstance(decision, Refuse):
-        attempt.log("refused", source=decision.source, cause=decision.cause or decision.text)
-        return answers.refused(decision)
+        return await _refuse(session, attempt, decision, secret)
     return await _serve(session, attempt, decision)
 
 
-async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer) -> Answer:
+async def _away(
+    session: ReferralServer, attempt: Attempt, decision: Refer, secret: Callable[[], Secret]
+) -> Answer:
+    """Refer or relay."""
+    how = session.door.choosing.choose(decision.how, session.peer_host)
+    if how != "refer":
+        order = order_if_wanted(session, attempt.user, decision, secret, how)
+        if order is not None:
+            return await relay(session, attempt, order, decision.source)
+    return await _refer(session, attempt, decision, how)
+
+
+async def _refuse(
+    session: ReferralServer, attempt: Attempt, decision: Refuse, secret: Callable[[], Secret]
+) -> Answer:
+    """Refuse, or relay a client that came back from a referral."""
+    away = decision.instead
+    if away is not None:
+        how = session.door.choosing.choose(away.how, session.peer_host)
+        order = order_if_wanted(session, attempt.user, away, secret, how, returned=True)
+        if order is not None:
+            return await relay(session, attempt, order, away.source)
+    attempt.log("refused", source=decision.source, cause=decision.cause or decision.text)
+    return answers.refused(decision)
+
+
+async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer, how: How) -> Answer:
     if decision.authenticated and session.door.realm is None:
         # Nothing can be read here after all; where the user's own mailboxes are is still true.
         decision = attrs.evolve(decision, authenticated=False, memo={})
@@ -148,8 +167,12 @@ async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer) -> 
         except Unavailable as error:
             attempt.log("refused", source=decision.source, cause=str(error))
             raise
+    elif session.door.router is not None:
+        session.door.router.note_referred(attempt.user, session.peer_host)
     attempt.log("referred", target=str(decision.server), source=decision.source)
-    return answers.referred(decision, session.door.referral_text)
+    door = session.door
+    unfollowed = how != "refer" and not follows(session)
+    return answers.referred(decision, door.unfollowed_text if unfollowed else door.referral_text)
 
 
 async def _serve(session: ReferralServer, attempt: Attempt, decision: Serve) -> Answer:

@@ -20,12 +20,11 @@ LOOP: Final = no(
 def audience(session: ReferralServer) -> Audience:
     """Give what answers depend on."""
     door = session.door
-    name = (session.client_id or {}).get("name") or ""
     return Audience(
         asks=session.asks_for_remote,
         unasked=door.unasked,
         refer_status=door.refer_status,
-        one_url=name.lower() in door.one_url,
+        one_url=door.one_url.include(session.client_id),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from referrald.errors import AuthenticationFailed, ProxyLoop, ReferraldError, Unavailable
-from referrald.model import Refer, RelayOrder
+from referrald.model import How, Refer, RelayOrder
 from referrald.session.door import Door, Spliced
 from referrald.session.fronts import hops_left, own_address
 from referrald.session.table import Answer
@@ -80,13 +80,31 @@ def _same(session: ReferralServer, named: str, user: str) -> bool:
         return False
 
 
-def wanted(session: ReferralServer, order: RelayOrder) -> bool:
-    """Say whether this client is relayed rather than referred."""
-    door = session.door
-    if door.relay is None or door.how == "refer" or not door.relay.can(order):
-        return False
-    name = ((session.client_id or {}).get("name") or "").lower()
-    return door.how == "relay" or name not in door.known_to_follow
+def order_if_wanted(
+    session: ReferralServer,
+    user: str,
+    decision: Refer,
+    secret: Callable[[], Secret],
+    how: How,
+    *,
+    returned: bool = False,
+) -> RelayOrder | None:
+    """Give the order where this client is relayed rather than referred.
+
+    how: what is to be done. returned: it has been referred before, and came back.
+    """
+    relay = session.door.relay
+    if how == "refer" or relay is None:
+        return None
+    if how == "auto" and not returned and follows(session):
+        return None
+    order = order_for(session, user, decision, secret())
+    return order if relay.can(order) else None
+
+
+def follows(session: ReferralServer) -> bool:
+    """Say whether the client is known to follow login referrals."""
+    return session.door.choosing.follow.include(session.client_id)
 
 
 async def relay(

@@ -51,6 +51,8 @@ RICH_HOMES: Mapping[str, Home] = {
     "grace": Home(servers=(SERVER,), public_here=True, ttl=12.5),
     "heidi": Home(closed="Moved away. Please ask the help desk, room 101!"),
     "ivan": Home(servers=(SERVER,), ttl=0.0),
+    "judy": Home(servers=(SERVER,), how="relay"),
+    "karl": Home(servers=(SERVER,), user="carl", how="refer"),
     "j\u00fcrgen": Home(servers=(SERVER,)),
     "o'brien": Home(servers=(SERVER,)),
     "with space": Home(servers=(SERVER,)),

@@ -26,7 +26,7 @@ class Building(BackendTestCase):
         super().setUp()
         self.path = self.file(USERS).absolute()
         options = {"scheme": "CRYPT", "username_format": "%u", "security": "starttls"}
-        lists = {"own_hosts": [], "ignore": [], "suggest": False}
+        lists = {"own_hosts": [], "ignore": [], "suggest": False, "obey": False}
         self.job = Job(kind="passwd-file", options={"file": str(self.path), **options, **lists})
 
     def test_another_process_gives_what_this_one_gives(self) -> None:

@@ -23,6 +23,7 @@ HOMES = st.builds(
     public_here=st.booleans(),
     closed=st.none() | st.text(max_size=20),
     ttl=st.none() | st.floats(0, 1e6),
+    how=st.sampled_from([None, "refer", "relay", "auto"]),
 )
 
 

@@ -42,6 +42,7 @@ class HomeSpecs(SynchronousTestCase):
             ({"server": "here"}, Home()),
             ({"server": ["a", "b"], "public_here": True}, Home(servers=(A, B), public_here=True)),
             ({"server": "a", "auth": "plain", "ttl": 5}, Home(servers=(A,), auth="PLAIN", ttl=5.0)),
+            ({"server": "a", "login": "relay"}, Home(servers=(A,), how="relay")),
             ({"closed": "Moved."}, Home(closed="Moved.")),
         ):
             self.assertEqual(self.reader.read(value), Spec(home=home), value)
@@ -65,6 +66,7 @@ class HomeSpecs(SynchronousTestCase):
                     "user": "%x",
                     "auth": "a b",
                     "public_here": "yes",
+                    "login": "proxy",
                     "closed": "a\nb",
                     "ttl": -1,
                 }
@@ -75,6 +77,7 @@ class HomeSpecs(SynchronousTestCase):
                 ("user", '"%x" is not a variable'),
                 ("auth", "is not a SASL mechanism"),
                 ("public_here", "is neither true nor false"),
+                ("login", "is not a choice"),
                 ("closed", "has a control character in it"),
                 ("ttl", "is not a time"),
             ],
@@ -94,6 +97,7 @@ class HomeSpecs(SynchronousTestCase):
     def test_what_means_nothing_for_a_home_that_is_here_is_a_mistake(self) -> None:
         self.assertIn("means nothing", self.faults({"server": "here", "user": "bob"})[0][1])
         self.assertIn("means nothing", self.faults({"server": "here", "auth": "PLAIN"})[0][1])
+        self.assertIn("means nothing", self.faults({"server": "here", "login": "relay"})[0][1])
 
     def test_a_line_of_words_says_the_same_as_toml(self) -> None:
         for words, value in (
@@ -101,6 +105,7 @@ class HomeSpecs(SynchronousTestCase):
             ("a", "a"),
             ("a,b", ["a", "b"]),
             ("a user=bob", {"server": "a", "user": "bob"}),
+            ("a login=auto", {"server": "a", "login": "auto"}),
             (
                 "b,a public_here  auth=PLAIN ttl=2.5",
                 {"server": ["b", "a"], "public_here": True, "auth": "PLAIN", "ttl": 2.5},
@@ -112,6 +117,8 @@ class HomeSpecs(SynchronousTestCase):
 
     def test_a_line_of_words_may_be_wrong(self) -> None:
         for words in ("", "a,", ",a", "a bogus", "a ttl=soon", "a user=", "closed", "a user"):
+            self.faults(words_of(words))
+        for words in ("a login", "a login=", "a login=x"):
             self.faults(words_of(words))
 
     @given(ANY)

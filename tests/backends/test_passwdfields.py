@@ -92,6 +92,21 @@ class Fields(SynchronousTestCase):
         for text in ("nologin", "proxy", "proxy_maybe"):
             self.assertFalse(self.home(f"host=h.example {text}", suggest=True).public_here)
 
+    def test_fields_are_a_word_about_the_user_where_they_are_obeyed(self) -> None:
+        own = {"own_hosts": ("here.example",), "obey": True}
+        for text, how in (
+            ("host=h.example proxy=y", "relay"),
+            ("host=h.example proxy_maybe", "relay"),
+            ("host=here.example proxy_maybe", None),
+            ("host=h.example nologin", "refer"),
+            ("host=h.example nologin proxy", "relay"),
+            ("host=h.example", None),
+            ("", None),
+            ("nologin", None),
+        ):
+            self.assertEqual(self.home(text, **own).how, how, text)
+            self.assertIsNone(self.home(text, own_hosts=("here.example",)).how, text)
+
     @proves("L8")
     def test_the_name_there_may_be_another_one(self) -> None:
         for text, user, template in (

@@ -69,6 +69,12 @@ class PasswdFiles(BackendTestCase):
         ):
             self.assertEqual(self.home(backend, user), home, user)
 
+    def test_what_fields_say_of_a_user_goes_with_the_home(self) -> None:
+        text = "a:::::::host=h.x nologin\nb:::::::host=h.x proxy destuser=%u\nc:::::::host=h.x\n"
+        for obey, words in ((True, ["refer", "relay", None]), (False, [None, None, None])):
+            backend = self.make(text, obey=obey)
+            self.assertEqual([self.home(backend, user).how for user in "abc"], words)
+
     def test_passwords_are_those_of_the_lines(self) -> None:
         backend = self.make()
         for user, scheme, encoded in (

@@ -98,6 +98,22 @@ class Tables(BackendTestCase):
         )
         self.assertEqual(self.servers(backend, "alice"), (A,))
 
+    def test_every_kind_of_entry_can_say_how(self) -> None:
+        backend = self.make(
+            '[users]\nalice = { server = "a.example", login = "refer" }\n'
+            '[domains]\n"d.example" = { server = "a.example", user = "%n", login = "relay" }\n'
+            '[[patterns]]\nmatch = "p*"\nhome = { server = "a.example", login = "auto" }\n'
+            '[default]\nhome = "a.example"\n'
+        )
+        for user, how in (
+            ("alice", "refer"),
+            ("Alice", "refer"),
+            ("x@d.example", "relay"),
+            ("pat", "auto"),
+            ("bob", None),
+        ):
+            self.assertEqual(self.home(backend, user).how, how, user)
+
     @proves("L8")
     def test_the_name_to_use_there_is_filled_in(self) -> None:
         backend = self.make()
@@ -232,6 +248,8 @@ def _toml(homes: Mapping[str, Home]) -> str:
             fields.append(f'closed = "{home.closed}"')
         if home.ttl is not None:
             fields.append(f"ttl = {home.ttl}")
+        if home.how is not None:
+            fields.append(f'login = "{home.how}"')
         lines.append(f'"{user}" = {{ {", ".join(fields)} }}')
     return "\n".join(lines)
 
@@ -250,5 +268,7 @@ def _lines(homes: Mapping[str, Home]) -> str:
             words.append(f"auth={home.auth}")
         if home.ttl is not None:
             words.append(f"ttl={home.ttl}")
+        if home.how is not None:
+            words.append(f"login={home.how}")
         lines.append(f"{user}\t{' '.join(words)}")
     return "\n".join(lines)

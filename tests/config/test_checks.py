@@ -256,6 +256,60 @@ class Served(ConfigTestCase):
         self.assertIn("INBOX is everyone's own", line)
 
 
+class Choices(ConfigTestCase):
+    def networks(self, *each: list[str]) -> list[str]:
+        """Name networks in one entry after another; gives the problems."""
+        return self.problems_of(network=[{"networks": nets, "login": "relay"} for nets in each])
+
+    def test_networks_and_addresses(self) -> None:
+        self.assertEqual(self.networks(["10.0.0.0/8", "192.0.2.7"], ["2001:db8::/32", "::1"]), [])
+        self.assertEqual(self.networks(["10.1.0.0/16"], ["10.0.0.0/8"]), [])
+        self.assertEqual(self.networks(["10.0.0.0/8", "10.1.0.0/16"]), [])
+
+    def test_what_is_no_network(self) -> None:
+        lead = "/d/r.toml: [[network]] #1 networks:"
+        for text, wrong in (
+            ("10.0.0.1/8", '"10.0.0.1/8" has bits set behind its mask, 10.0.0.0/8 has not'),
+            ("example.org", '"example.org" is not a network'),
+        ):
+            self.assertEqual(self.networks([text]), [f'{lead} {wrong}; such as "10.0.0.0/8"'])
+        self.assertEqual(self.networks([]), [f'{lead} is empty; such as ["10.0.0.0/8"]'])
+
+    def test_what_an_earlier_entry_leaves_nothing_of(self) -> None:
+        self.assertEqual(
+            self.networks(["10.0.0.0/8"], ["192.0.2.0/24", "::ffff:10.1.0.0/112"]),
+            [
+                '/d/r.toml: [[network]] #2 networks: "::ffff:10.1.0.0/112" lies within '
+                '"10.0.0.0/8" of [[network]] #1, so that it never counts; '
+                "put the smaller network first, or leave it out"
+            ],
+        )
+
+    def test_an_entry_says_both(self) -> None:
+        lines = self.problems_of(network=[{"networks": ["10.0.0.0/8"]}, {"login": "auto"}])
+        self.assertEqual(len(lines), 2)
+        self.assertIn("[[network]] #1 login: is missing", lines[0])
+        self.assertIn("[[network]] #2 networks: is missing", lines[1])
+
+    def test_programs_have_a_name(self) -> None:
+        good = ["alpine", "alpine/2.2*", "K-9 Mail", "one/two"]
+        self.assertEqual(self.problems_of(referral={"follow": good, "one_url": good}), [])
+        for entry in ("/2.2", "alpine/", " "):
+            for key in ("follow", "one_url"):
+                self.assertEqual(
+                    self.problems_of(referral={key: [entry]}),
+                    [
+                        f'/d/r.toml: referral.{key}: "{entry}" is not a program; '
+                        '"alpine" or "alpine/2.2*"'
+                    ],
+                )
+
+    def test_the_authorities_count_though_nobody_is_relayed_by_configuration(self) -> None:
+        # A backend may say so of a user at any time.
+        (line,) = self.problems_of(relay={"ca": "/none.pem"}, referral={"login": "refer"})
+        self.assertIn("relay.ca: /none.pem: cannot be read", line)
+
+
 class Relayed(ConfigTestCase):
     def test_authorities_have_to_be_there(self) -> None:
         pair, folder = KeyPair(), Path(self.mktemp()).absolute()

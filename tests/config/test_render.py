@@ -25,6 +25,7 @@ name = "plain"
 endpoint = "unix:/run/imap.sock"
 tls = "none"
 allow_cleartext = true
+login = "auto"
 
 [[backend]]
 name = "second"
@@ -36,6 +37,10 @@ share = 0.25
 [tls]
 certificate = "c.pem"
 minimum = "1.3"
+
+[[network]]
+networks = ["10.0.0.0/8", "2001:db8::/32"]
+login = "relay"
 
 [auth]
 mechanisms = ["PLAIN"]
@@ -84,9 +89,8 @@ class Rendering(ConfigTestCase):
         document = tomllib.loads(text)
         self.assertEqual(
             list(document),
-            ["server", "listener", "tls", "backend", "directory", "referral", "relay", "auth",
-             "serve",
-             "limits", "log", "extensions"],
+            ["server", "listener", "tls", "backend", "directory", "referral", "network",
+             "relay", "auth", "serve", "limits", "log", "extensions"],
         )  # fmt: skip
         self.assertIn('\nauth_time = "1m"  # default\n', text)
         self.assertIn('\nidle_time = "45m"\n', text)

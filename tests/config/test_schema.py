@@ -16,6 +16,7 @@ TYPES = {
     "tls": settings.TlsSettings,
     "directory": settings.DirectorySection,
     "referral": settings.ReferralSection,
+    "network": settings.NetworkSettings,
     "relay": settings.RelaySection,
     "auth": settings.AuthSection,
     "auth.introspection": settings.IntrospectionSettings,

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import io
+from contextlib import redirect_stderr
+
 import attrs
 
 from referrald.config.settings import LogSection
@@ -10,6 +13,23 @@ from referrald.model import Home, Login, Refer, Refuse, Security, Serve, Server
 from referrald.routing.policy import PolicySettings
 from tests.ctl.fakes import CONFIG, CtlTestCase, Found
 from tests.proves import proves
+
+CHOICES = f"""{CONFIG}type = "fake"
+
+[[listener]]
+endpoint = "tcp:144"
+tls = "none"
+allow_cleartext = true
+login = "refer"
+
+[[network]]
+networks = ["10.0.0.0/8"]
+login = "relay"
+
+[referral]
+login = "auto"
+follow = ["alpine/2*"]
+"""
 
 HOME1 = Server(host="home1.example.org", port=993, security=Security.TLS)
 HOME2 = Server(host="home2.example.org")
@@ -33,6 +53,8 @@ class Lookup(CtlTestCase):
                 0,
                 "user        alice\n"
                 "decision    refer\n"
+                "how         refer\n"
+                "said by     referral.login\n"
                 "url         imap://al;AUTH=*@home1.example.org:993/\n"
                 "backend     users\n"
                 "home        home1.example.org:993 (tls), home2.example.org (starttls)\n"
@@ -45,12 +67,53 @@ class Lookup(CtlTestCase):
         )
         self.assertEqual(self.assembly.steps, ["start", "stop"])
 
-    def test_what_becomes_of_it_is_as_configured(self) -> None:
+    def chosen(self, *words: str) -> tuple[str, str, str | None]:
+        """Give what is done, who said so, and the first word of what that means."""
+        _, value = self.run_json("lookup", "alice", *words)
+        said = value["carried out"]
+        return value["how"], value["said by"], said and said.partition(":")[0]
+
+    def test_what_becomes_of_it_is_the_choice_of_listener_network_and_program(self) -> None:
         self.refer()
-        for how, said in (("relay", "relayed: "), ("auto", "referred for the programs in ")):
-            self.write("r.toml", f'{CONFIG}type = "fake"\n\n[referral]\nlogin = "{how}"\n')
+        self.write("r.toml", CHOICES)
+        for words, expected in (
+            ([], ("auto", "referral.login", "relayed")),
+            (["--program", "Alpine/2.26"], ("auto", "referral.login", "referred")),
+            (["--program", "Alpine/1.0"], ("auto", "referral.login", "relayed")),
+            (["--listener", "tcp:144"], ("refer", "listener tcp:144", None)),
+            (["--from", "10.1.2.3"], ("relay", "network 10.0.0.0/8", "relayed")),
+            (["--from", "::ffff:10.1.2.3", "--listener", "tcp:144"],
+             ("relay", "network 10.0.0.0/8", "relayed")),
+            (["--from", "192.0.2.7"], ("auto", "referral.login", "relayed")),
+        ):  # fmt: skip
+            self.assertEqual(self.chosen(*words), expected, words)
+        self.assertEqual(
+            self.assembly.logins[-2],
+            Login(user="alice", secure=True, peer="::ffff:10.1.2.3", listener="tcp:144"),
+        )
+
+    def test_the_backends_word_about_the_user_counts_most(self) -> None:
+        self.refer()
+        self.assembly.decision = attrs.evolve(self.assembly.decision, how="refer")  # type: ignore[type-var]
+        self.write("r.toml", CHOICES)
+        self.assertEqual(self.chosen("--from", "10.1.2.3"), ("refer", "backend", None))
+
+    def test_a_login_without_a_password_is_told_of_where_that_matters(self) -> None:
+        self.refer()
+        master = '[relay]\nmaster_user = "m"\nmaster_password = "x"\n'
+        for more, told in (("", True), (master, False)):
+            self.write("r.toml", CHOICES + more)
             _, value = self.run_json("lookup", "alice")
-            self.assertTrue(value["carried out"].startswith(said), value)
+            self.assertEqual("password is not known" in value["carried out"], told)
+
+    def test_listeners_and_addresses_that_are_none(self) -> None:
+        self.assertEqual(
+            self.run_ctl("lookup", "alice", "--listener", "x"),
+            (1, "", 'referralctl: there is no listener "x"; there are: tcp:143\n'),
+        )
+        with redirect_stderr(io.StringIO()) as told:
+            self.assertRaises(SystemExit, self.run_ctl, "lookup", "alice", "--from", "h.example")
+        self.assertIn("argument --from: 'h.example' is not an address", told.getvalue())
 
     def test_programs_get_the_same_as_json(self) -> None:
         self.refer()
@@ -100,9 +163,9 @@ class Lookup(CtlTestCase):
         self.assertEqual(
             self.assembly.logins,
             [
-                Login(user="alice", secure=True),
-                Login(user="alice", secure=True),
-                Login(user="alice", secure=False),
+                Login(user="alice", secure=True, listener="tcp:143"),
+                Login(user="alice", secure=True, listener="tcp:143"),
+                Login(user="alice", secure=False, listener="tcp:143"),
             ],
         )
 
@@ -270,7 +333,7 @@ class LookupOfAMailbox(CtlTestCase):
         self.assembly.decision = Refer(url="imap://h/", server=HOME1)
         code, value = self.run_json("lookup", "alice", "--clear", "--mailbox", "INBOX")
         self.assertEqual((code, value["login"]), (0, "refer"))
-        self.assertEqual(self.assembly.logins, [Login(user="alice", secure=False)])
+        self.assertEqual([each.secure for each in self.assembly.logins], [False])
 
     def test_names_that_no_mailbox_can_have(self) -> None:
         for name, why in (("", "it is empty"), ("a\nb", "NUL, CR or LF"), ("\udcff", "")):

@@ -7,7 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.model import Home, Refer, Refuse, Serve
+from referrald.model import Decision, Home, Refer, Refuse, Serve
 from referrald.routing.guard import StormBreaker
 from referrald.routing.policy import PolicySettings
 from referrald.routing.router import Router
@@ -32,7 +32,7 @@ class RouterTests(SynchronousTestCase):
         ]
         self.assertEqual(kinds, [Refer, Serve, Refuse, Refuse])
         outcomes = router.outcomes
-        self.assertEqual((outcomes.referred, outcomes.served, outcomes.refused), (1, 1, 2))
+        self.assertEqual((outcomes.elsewhere, outcomes.served, outcomes.refused), (1, 1, 2))
 
     @proves("S1")
     def test_a_backend_that_fails_is_a_refusal_with_the_cause(self) -> None:
@@ -86,31 +86,53 @@ class RouterTests(SynchronousTestCase):
         self.assertEqual(hosts, ["h1.example", "h2.example"])
 
 
+def sent_away(router: Router, user: str = "alice", peer: str = "192.0.2.1") -> Decision:
+    """Route, and send away who is to be referred."""
+    decision: Decision = at_once(router.route(login(user, peer=peer)))
+    if isinstance(decision, Refer) and not decision.authenticated:
+        router.note_referred(user, peer)
+    return decision
+
+
 class StormTests(SynchronousTestCase):
     def test_a_client_that_does_not_follow_is_told_so_until_it_rests(self) -> None:
         router, clock = routed(Table(alice=home("a.example")))
-        kinds = [at_once(router.route(login(peer="192.0.2.1"))).outcome for _ in range(4)]
+        kinds = [sent_away(router).outcome for _ in range(4)]
         self.assertEqual(kinds, ["refer", "refer", "refuse", "refuse"])
-        self.assertEqual((router.outcomes.storms, router.outcomes.referred), (2, 2))
+        self.assertEqual((router.outcomes.storms, router.outcomes.elsewhere), (2, 4))
         clock.advance(60)
-        self.assertIsInstance(at_once(router.route(login(peer="192.0.2.1"))), Refer)
+        self.assertIsInstance(sent_away(router), Refer)
 
     def test_what_it_is_told_helps_a_person(self) -> None:
-        router, _ = routed(Table(alice=home("a.example")))
+        router, _ = routed(Table(alice=home("a.example", how="auto")))
         for _ in range(3):
-            decision = at_once(router.route(login(peer="192.0.2.1")))
+            decision = sent_away(router)
         self.assertIn("set its server to a.example", decision.text)
         self.assertIn("storm", decision.cause)
+        self.assertEqual(
+            (decision.instead.server.host, decision.instead.how), ("a.example", "auto")
+        )
+
+    def test_who_is_relayed_makes_no_storm(self) -> None:
+        router, _ = routed(Table(alice=home("a.example")))
+        kinds = {type(at_once(router.route(login(peer="192.0.2.1")))) for _ in range(9)}
+        self.assertEqual(kinds, {Refer})
+
+    def test_without_a_breaker_nobody_is_counted(self) -> None:
+        router = Router(Answers(Table(alice=home("a.example"))))
+        self.assertEqual({type(sent_away(router)) for _ in range(9)}, {Refer})
 
     def test_others_are_not_refused_for_it(self) -> None:
         router, _ = routed(Table(alice=home(), bob=home()))
         for _ in range(3):
-            at_once(router.route(login(peer="192.0.2.1")))
-        self.assertIsInstance(at_once(router.route(login(peer="192.0.2.2"))), Refer)
-        self.assertIsInstance(at_once(router.route(login("bob", peer="192.0.2.1"))), Refer)
+            sent_away(router)
+        self.assertIsInstance(sent_away(router, peer="192.0.2.2"), Refer)
+        self.assertIsInstance(sent_away(router, "bob"), Refer)
 
     @proves("L4")
     def test_a_client_that_is_let_in_with_its_referral_makes_no_storm(self) -> None:
         router, _ = routed(Table(alice=home(public_here=True)))
+        for _ in range(3):
+            router.note_referred("alice", "192.0.2.1")
         kinds = {type(at_once(router.route(login(peer="192.0.2.1")))) for _ in range(9)}
         self.assertEqual(kinds, {Refer})

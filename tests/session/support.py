@@ -69,10 +69,14 @@ class Decisions:
 
     def __init__(self) -> None:
         self.asked: list[Login] = []
+        self.sent_away: list[tuple[str, str]] = []
 
     async def route(self, login: Login) -> Decision:
         self.asked.append(login)
         return DECISIONS[login.user]
+
+    def note_referred(self, user: str, peer: str) -> None:
+        self.sent_away.append((user, peer))
 
 
 class ExactWheel:

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from referrald.errors import NoPermission
 from referrald.model import Serve
 from referrald.routing.guard import StormBreaker
+from referrald.session.programs import Programs
 from tests.proves import proves
 from tests.session.abroad import DOWN, MOVING, Site, at, url
 from tests.session.inbox import fetch, say
@@ -107,7 +108,7 @@ class Follower(SynchronousTestCase):
 
     @proves("M2")
     def test_a_program_that_cannot_read_two_urls_gets_the_first(self) -> None:
-        site = Site(dict(PLACES), one_url=frozenset({"alpine"}))
+        site = Site(dict(PLACES), one_url=Programs(("alpine",)))
         site.account.places["new"] = at(url("n", "s3.example"))
         client = site.log_in(b'ID ("name" "Alpine" "version" "2.26")', b'RLIST "" *')
         first = b"NO [REFERRAL %b] That mailbox is on another server: s2.example." % (

@@ -9,9 +9,11 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.model import Decision, Login, Refer, Refuse, Server
+from referrald.model import Decision, How, Login, Refer, Server
 from referrald.relay.connector import RelayConnector, RelaySettings
 from referrald.relay.proxyheader import proxy_header
+from referrald.session.choosing import Choosing, NetworkRule
+from referrald.session.programs import Programs
 from referrald.session.relaying import Secret, secret_of
 from tests.client.net import Net, Pipe, Scripted
 from tests.proves import proves
@@ -31,9 +33,13 @@ class Decided:
 
     def __init__(self, decision: Decision) -> None:
         self.decision = decision
+        self.sent_away: list[tuple[str, str]] = []
 
     async def route(self, login: Login) -> Decision:
         return self.decision
+
+    def note_referred(self, user: str, peer: str) -> None:
+        self.sent_away.append((user, peer))
 
 
 class Client:
@@ -71,7 +77,9 @@ class Client:
 
 
 class RelayCase(SynchronousTestCase):
-    how = "relay"
+    how: How = "relay"
+    follow: tuple[str, ...] = ()
+    rules: tuple[NetworkRule, ...] = ()
 
     def setUp(self) -> None:
         self.net = Net()
@@ -88,8 +96,13 @@ class RelayCase(SynchronousTestCase):
         self.net.servers[host, 143] = make
 
     def connect(self, **changes: Any) -> Client:
-        relay = RelayConnector(self.net.clock, self.settings, dial=self.net.dial)
-        self.house = House(router=Decided(self.decision), relay=relay, how=self.how, **changes)
+        made = RelayConnector(self.net.clock, self.settings, dial=self.net.dial)
+        relay = changes.pop("relay", made)
+        follow = Programs(self.follow)
+        choosing = Choosing(how=self.how, rules=self.rules, follow=follow)
+        router = Decided(self.decision)
+        self.house = House(router=router, relay=relay, choosing=choosing, **changes)
+        self.router = router
         return Client(self.net, self.house)
 
     def results(self) -> list[tuple[str, str]]:
@@ -388,44 +401,6 @@ class Relaying(RelayCase):
         self.connect().say(b"a LOGIN alice secret")
         shown = repr((self.house.logins, self.house.notes.lines, Secret(password=b"secret")))
         self.assertNotIn("secret", shown)
-
-
-class Choosing(RelayCase):
-    how = "auto"
-
-    def test_programs_that_follow_are_referred_and_all_others_are_relayed(self) -> None:
-        self.serve("home.example")
-        client = self.connect(known_to_follow=frozenset({"alpine"}))
-        client.say(b'i ID ("name" "Alpine")')
-        self.assertTrue(client.say(b"a " + LOGIN).startswith(b"a NO [REFERRAL imap://al;"))
-        client = self.connect(known_to_follow=frozenset({"alpine"}))
-        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
-
-    def test_one_that_comes_back_again_and_again_is_relayed(self) -> None:
-        self.serve("home.example")
-        self.decision = Refuse(code="LIMIT", text="storm", instead=AWAY)
-        client = self.connect()
-        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
-
-    def test_without_a_password_it_refers_or_a_master_user_logs_in(self) -> None:
-        self.serve("home.example")
-        self.assertEqual(secret_of("SCRAM-SHA-256", [b"n,,n=alice,r=x"]), Secret())
-        client = self.connect()
-        client.session.door.authenticator.exchange = self.exchange
-        client.session.door.authenticator.offered = ("SCRAM-SHA-256",)
-        line = b"a AUTHENTICATE SCRAM-SHA-256 eA=="
-        self.assertTrue(client.say(line).startswith(b"a NO [REFERRAL "))
-        self.settings = RelaySettings(
-            allowed=("*.example",), master_user="root", master_password="m"
-        )
-        client = self.connect()
-        client.session.door.authenticator.exchange = self.exchange
-        client.session.door.authenticator.offered = ("SCRAM-SHA-256",)
-        self.assertIn(b"a OK ", client.say(line))
-        self.assertEqual(self.made[-1].seen, [b"AUTHENTICATE PLAIN YWwAcm9vdABt"])
-
-    async def exchange(self, mechanism: str, channel: Any) -> str:
-        return "alice"
 
 
 class Secrets(SynchronousTestCase):
