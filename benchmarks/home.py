@@ -50,13 +50,13 @@ class Session:
             if self.left:
                 self.pump(home)
             data = self.sock.recv(16_384)
+            if data:
+                self.take(data, home)
+            return bool(data)
         except WOULD_BLOCK:
             return True
         except OSError:
             return False
-        if data:
-            self.take(data, home)
-        return bool(data)
 
     def take(self, data: bytes, home: Home) -> None:
         """Answer the lines that are whole."""

@@ -359,6 +359,8 @@ class ImapConnection(Protocol):
     def hand_over(self, protocol: Any) -> None:
         """Let another protocol go on with the connection, as it is."""
         self._successor = protocol
+        if getattr(self.transport, "protocol", None) is self:
+            self.transport.protocol = protocol
         protocol.makeConnection(self.transport)
         rest = self._reader.rest()
         if rest:

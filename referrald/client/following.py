@@ -314,4 +314,6 @@ def _refusal(kind: str, reply: Reply, target: Target) -> ReferraldError:
 
 
 def _referral(kind: str, reply: Reply, target: Target) -> Referral | None:
+    if b"REFERRAL" not in reply.text.upper():
+        return None
     return referral_in(kind, reply.text, base=target.url.server())

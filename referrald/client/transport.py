@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
 from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.protocol import Factory
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
 from referrald.client.connection import ConnectionEnded, ImapConnection, NotAccepted, Reply
@@ -16,6 +16,8 @@ from referrald.errors import Unavailable
 from referrald.model import IMAPS_PORT
 
 HOSTS_KEPT = 1000
+
+Reach = Callable[[Any, str, int, Protocol, float], Awaitable[None]]
 
 
 class NotReached(Unavailable):
@@ -84,17 +86,20 @@ async def connect(
     patience: float = 30.0,
     implicit: bool | None = None,
     first: bytes = b"",
+    reach: Reach | None = None,
 ) -> Opened:
     """Connect and wait for the greeting: TLS at once on port 993, else STARTTLS.
 
     implicit: TLS at once, or not, whatever the port is. clear: do without TLS where the server has
-    none. first: bytes to send before anything else, TLS too. Raises `NotReached`.
+    none. first: bytes to send before anything else, TLS too. reach: makes the connection instead
+    of Twisted's endpoints; awaited with the reactor, host, port, protocol and patience, it may
+    raise anything. Raises `NotReached`.
     """
     trust = trust or Trust()
     if implicit is None:
         implicit = port == IMAPS_PORT
-    options = trust.options(host) if implicit else None
-    connection = await _dial(reactor, host, port, options, patience, first)
+    connection = _Dialled(reactor, patience, first, trust.options(host) if implicit else None)
+    await _dial(reach or _by_endpoint, reactor, host, port, connection, patience)
     try:
         greeting = await connection.greeting()
         if not implicit and greeting.kind != "BYE":
@@ -121,19 +126,24 @@ class _Dialled(ImapConnection):
 
 
 async def _dial(
-    reactor: Any, host: str, port: int, options: Any, patience: float, first: bytes
-) -> ImapConnection:
-    endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=patience)
-    factory = Factory.forProtocol(lambda: _Dialled(reactor, patience, first, options))
-    # Two lines in the log for each connection would tell nobody anything.
-    factory.noisy = False
+    reach: Reach, reactor: Any, host: str, port: int, connection: Protocol, patience: float
+) -> None:
     try:
-        connection: ImapConnection = await endpoint.connect(factory)
+        await reach(reactor, host, port, connection, patience)
     except CancelledError:
         raise
     except Exception as error:
         raise NotReached(f"{host}:{port}: {error or type(error).__name__}") from error
-    return connection
+
+
+async def _by_endpoint(
+    reactor: Any, host: str, port: int, protocol: Protocol, patience: float
+) -> None:
+    endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=patience)
+    factory = Factory.forProtocol(lambda: protocol)
+    # Two lines in the log for each connection would tell nobody anything.
+    factory.noisy = False
+    await endpoint.connect(factory)
 
 
 async def _secure(connection: ImapConnection, trust: Trust, host: str, clear: bool) -> None:

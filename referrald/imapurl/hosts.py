@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from referrald.errors import UrlError
 
@@ -14,6 +15,7 @@ _AMBIGUOUS = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 _LONGEST = 253
 
 
+@lru_cache(maxsize=4096)
 def canonical(host: str) -> str:
     """Give ``host`` in lower case and ASCII; raises `UrlError` unless it is a name or an address.
 

@@ -128,12 +128,16 @@ class Link(TlsSide):
         try:
             data = self.socket.recv(READ_SIZE)
         except OSError as fault:
-            return None if fault.errno in WOULD_BLOCK else main.CONNECTION_LOST
+            return None if fault.errno in WOULD_BLOCK else self._broken(fault)
         if not data:
             return main.CONNECTION_DONE
         if not self._lingering:
             self.protocol.dataReceived(data)
         return None
+
+    def _broken(self, fault: OSError) -> Any:
+        """Say what a reader's fault means; `HomeLink` knows more of them."""
+        return main.CONNECTION_LOST
 
     def doWrite(self) -> Any:
         """Send what waits."""

@@ -64,15 +64,26 @@ class TlsSide:
             self._start_writing()
             return None
         except (SSL.Error, OSError) as fault:
-            if self.report is not None:
-                self.report(str(self.client[0]), _reason(fault))
-            return main.CONNECTION_LOST
+            return self._unshaken(fault)
+        objection = self._objection()
+        if objection is not None:
+            return objection
         self.handshaking = False
         completed = getattr(self.protocol, "handshakeCompleted", None)
         if completed is not None:
             completed()
         if self._queue:
             return self.doWrite()
+        return None
+
+    def _unshaken(self, fault: Exception) -> Any:
+        """Report a handshake that failed; gives what the connection ends with."""
+        if self.report is not None:
+            self.report(str(self.client[0]), _reason(fault))
+        return main.CONNECTION_LOST
+
+    def _objection(self) -> Exception | None:
+        """Say what is wrong with a peer that has shaken hands; a server takes any."""
         return None
 
     def _send_tls(self, data: bytes) -> int:

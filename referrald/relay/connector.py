@@ -13,11 +13,12 @@ from referrald.client.connection import ConnectionEnded, ImapConnection
 from referrald.client.following import Credentials, LoginFollower, TurnedAway
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import Target
-from referrald.client.transport import NotReached, Trust, connect
+from referrald.client.transport import NotReached, Trust
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
 from referrald.relay.circuit import Circuit
+from referrald.relay.outgoing import dialler
 from referrald.relay.proxyheader import proxy_header
 from referrald.relay.splice import Splice
 from referrald.wire.response import paren_list, string
@@ -55,12 +56,12 @@ class RelayConnector:
         reactor: Any,
         settings: RelaySettings,
         *,
-        dial: Callable[..., Any] = connect,
+        dial: Callable[..., Any] | None = None,
         circuit: Circuit | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
-        self._dial = dial
+        self._dial = dial or dialler(reactor)
         self.circuit = circuit or Circuit(reactor.seconds)
         self._trust = Trust.from_file(settings.ca) if settings.ca else Trust()
 
