@@ -7,7 +7,7 @@ value; an exception means "could not answer" and becomes ``NO [UNAVAILABLE]``.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from twisted.cred.credentials import ICredentials
@@ -33,6 +33,7 @@ from referrald.model import (
     Options,
     Problem,
     ScramKeys,
+    Server,
     StoredPassword,
 )
 
@@ -92,6 +93,17 @@ class IReloadable(Interface):
 
     def reload() -> Awaitable[None]:
         """Read the source again; a broken one is logged and changes nothing."""
+
+
+class ITargets(Interface):
+    """A backend that can name the servers it sends people to, for a look at all of them."""
+
+    def targets() -> Awaitable[Iterable[Server]]:
+        """Name every server that a home or a mailbox of this backend is on, each once.
+
+        Those whose names depend on who asks are left out. It must not take longer for more users
+        than a look through them does.
+        """
 
 
 class IPasswordStore(Interface):

@@ -7,7 +7,7 @@ The database has a table ``homes`` with the columns ``user``, ``host``, ``port``
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ from referrald.interfaces import (
     ILifecycle,
     IReferralBackend,
     IReferralBackendFactory,
+    ITargets,
 )
 from referrald.model import Home, Login, Option, Options, Problem, Security, Server
 
 QUERY = "SELECT host, port, security FROM homes WHERE user = ? ORDER BY rank"
+ALL = "SELECT DISTINCT host, port, security FROM homes"
 
 
-@implementer(IReferralBackend, ILifecycle)
+@implementer(IReferralBackend, ILifecycle, ITargets)
 class SqliteBackend:
     """Asks the database, in threads."""
 
@@ -54,12 +56,20 @@ class SqliteBackend:
             return None  # no text, so nobody's name
         if not rows:
             return None
-        servers = (
-            Server(host=host, port=port, security=Security(security))
-            for host, port, security in rows
-            if host is not None
-        )
-        return Home(servers=tuple(servers))
+        return Home(servers=servers_of(rows))
+
+    async def targets(self) -> Sequence[Server]:
+        """Name every home server, for `referralctl check --live`."""
+        return servers_of(await self.pool.runQuery(ALL))
+
+
+def servers_of(rows: Iterable[tuple[str | None, int, str]]) -> tuple[Server, ...]:
+    """Give the servers in rows of the table."""
+    return tuple(
+        Server(host=host, port=port, security=Security(security))
+        for host, port, security in rows
+        if host is not None
+    )
 
 
 def read_only(database: str) -> str:

@@ -14,7 +14,7 @@ from referrald.backends.image import Image
 from referrald.backends.source import Source
 from referrald.backends.variables import expand
 from referrald.errors import Unavailable
-from referrald.interfaces import ILifecycle, IReloadable, IWatchableBackend
+from referrald.interfaces import ILifecycle, IReloadable, ITargets, IWatchableBackend
 from referrald.model import Home, Option, Options, Problem, Server
 
 FILE = Option(
@@ -32,7 +32,7 @@ POLL = Option(
 )
 
 
-@implementer(ILifecycle, IWatchableBackend, IReloadable)
+@implementer(ILifecycle, IWatchableBackend, IReloadable, ITargets)
 class FileBackend:
     """A backend over a `Source`; a subclass says what a record means."""
 
@@ -57,6 +57,10 @@ class FileBackend:
     def watch(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
         """Have changes told, user by user when they are few."""
         return self._source.watch(changed)
+
+    async def targets(self) -> Sequence[Server]:
+        """Name every server in the file; the image knows them apart from its records."""
+        return _targets(self._source.image)
 
     def _adopt(self, image: Image) -> None:
         """Prepare for another image, which is not in force yet."""
@@ -88,6 +92,10 @@ def home_for(user: str, home: Home, name: str | None, is_template: bool) -> Home
     )
 
 
+def _targets(image: Image) -> tuple[Server, ...]:
+    return tuple(map(decode_server, image.notes["targets"]))
+
+
 class FileFactory:
     """Looks at the file of a backend before there is one."""
 
@@ -107,4 +115,4 @@ class FileFactory:
             image = recent.checked(self._job(options)).image
         except BuildFailed:
             return ()
-        return () if image is None else tuple(map(decode_server, image.notes["targets"]))
+        return () if image is None else _targets(image)

@@ -134,11 +134,13 @@ class ImapConnection(Protocol):
         if not said and not isinstance(reason.value, ConnectionDone):
             # Such as a certificate that does not fit.
             said = " ".join(str(reason.value).split()) or type(reason.value).__name__
-        self._end(f"closed the connection{': ' if said else ''}{said}")
+        self._end(f"closed the connection{': ' if said else ''}{said}", reason.value)
 
-    def _end(self, why: str) -> None:
+    def _end(self, why: str, cause: BaseException | None = None) -> None:
+        """End; a cause such as a bad certificate is kept for those who look behind the words."""
         if self.ended is None:
             self.ended = ConnectionEnded(why)
+            self.ended.__cause__ = cause
             self.transport.abortConnection()
         waiting, self._waiting = self._waiting, None
         if waiting is not None:
@@ -181,7 +183,7 @@ class ImapConnection(Protocol):
         if self._arrived:
             return self._arrived.pop(0)
         if self.ended is not None:
-            raise ConnectionEnded(str(self.ended))
+            raise ConnectionEnded(str(self.ended)) from self.ended
         waiting: Deferred[Response] = Deferred()
         self._waiting = waiting
         overdue: list[bool] = []
@@ -281,7 +283,7 @@ class ImapConnection(Protocol):
 
     def _send(self, data: bytes) -> None:
         if self.ended is not None:
-            raise ConnectionEnded(str(self.ended))
+            raise ConnectionEnded(str(self.ended)) from self.ended
         self.transport.write(data)
 
     # -- what every session begins with ----------------------------------------------------------

@@ -26,6 +26,10 @@ class NotReached(Unavailable):
     public = "The other server cannot be reached."
 
 
+class WithoutTls(NotReached):
+    """A server has no TLS, and may not be used without."""
+
+
 @attrs.frozen(kw_only=True)
 class Trust:
     """Whose certificates are believed.
@@ -153,9 +157,9 @@ async def _secure(connection: ImapConnection, trust: Trust, host: str, clear: bo
             await connection.start_tls(trust.options(host))
         except NotAccepted as error:
             connection.close()
-            raise NotReached(f"STARTTLS was refused: {error}") from None
+            raise WithoutTls(f"STARTTLS was refused: {error}") from None
         # Whether its certificate is good shows when it answers.
         await connection.ask_capabilities()
     elif not clear:
         connection.close()
-        raise NotReached("the server offers no TLS")
+        raise WithoutTls("the server offers no TLS")

@@ -132,6 +132,16 @@ class Assembled(Protocol):
         """Where is a mailbox?"""
         ...
 
+    @property
+    def backends(self) -> Sequence[tuple[str, Any]]:
+        """Backends with their names, in order."""
+        ...
+
+    @property
+    def relay(self) -> Any:
+        """What logs clients in at their homes; None where nobody is relayed."""
+        ...
+
     async def account(self, user: str) -> Account:
         """Give a user's account; raises `Unavailable` where no mailboxes are kept."""
         ...

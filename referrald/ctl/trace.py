@@ -45,8 +45,8 @@ from referrald.client.following import (
     TurnedAway,
 )
 from referrald.client.policy import CredentialPolicy
-from referrald.client.referrals import RefusedReferral
-from referrald.client.transport import NotReached, Opened, Trust
+from referrald.client.referrals import RefusedReferral, Target
+from referrald.client.transport import NotReached, Opened, Trust, WithoutTls
 from referrald.ctl.output import columns, visible
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import AuthenticationFailed, ReferraldError, UrlError
@@ -96,13 +96,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=positive_seconds,
         default=10.0,
         help="how long to wait for each answer (default: 10)",
     )
 
 
-def _seconds(text: str) -> float:
+def positive_seconds(text: str) -> float:
+    """Read a number of seconds from the command line."""
     try:
         value = float(text)
     except ValueError:
@@ -115,11 +116,11 @@ def _seconds(text: str) -> float:
 def run(arguments: Namespace, terminal: Terminal) -> int:
     """Ask for the password, follow, and print what happened."""
     url = start_url(arguments.start, arguments.user)
-    trust = _trust(arguments.ca)
+    trust = read_trust(arguments.ca)
     policy = CredentialPolicy(
         origin=url.host, allowed=arguments.allow, allow_clear=arguments.allow_clear
     )
-    credentials = _credentials(terminal, url.user or "", token=arguments.token)
+    credentials = ask_credentials(terminal, url.user or "", token=arguments.token)
 
     async def work(reactor: Any) -> Trace:
         follow = Tracer(reactor, credentials, policy, trust, arguments.timeout)
@@ -127,7 +128,7 @@ def run(arguments: Namespace, terminal: Terminal) -> int:
 
     trace: Trace = terminal.run(work)
     shown = trace.document(Secret(credentials))
-    terminal.output.document(_text(shown), shown)
+    terminal.output.document(as_text(shown), shown)
     return 0 if trace.verdict == FINE else 1
 
 
@@ -159,8 +160,11 @@ def _parsed(text: str) -> ImapUrl:
     return parse(text)
 
 
-def _trust(path: str | None) -> Trust:
-    """Read the authorities now: later, a bad file would look like a server's fault."""
+def read_trust(path: str | None) -> Trust:
+    """Read the authorities now: later, a bad file would look like a server's fault.
+
+    Without a path they are those of the system. Raises `Refused`.
+    """
     if path is None:
         return Trust()
     try:
@@ -171,7 +175,8 @@ def _trust(path: str | None) -> Trust:
     return trust
 
 
-def _credentials(terminal: Terminal, user: str, *, token: bool) -> Credentials:
+def ask_credentials(terminal: Terminal, user: str, *, token: bool = False) -> Credentials:
+    """Ask for the password or token of a user; raises `Refused` for one that cannot be sent."""
     what = "token" if token else "password"
     secret = terminal.password(f"{what.capitalize()} of {user}: ")
     try:
@@ -182,10 +187,6 @@ def _credentials(terminal: Terminal, user: str, *, token: bool) -> Credentials:
 
 
 # -- on the way ------------------------------------------------------------------------------
-
-
-class WithoutTls(NotReached):
-    """A server has no TLS, and may not be used without."""
 
 
 @attrs.define(kw_only=True)
@@ -225,10 +226,14 @@ class Tracer:
             dial=self._dial,
         )
 
-    async def trace(self, url: ImapUrl) -> Trace:
+    async def trace(self, start: ImapUrl | Target) -> Trace:
         """Go as far as it goes; no connection is left open."""
+        follower = self._follower
         try:
-            arrived = await self._follower.open(url)
+            if isinstance(start, Target):
+                arrived = await follower.go(start)
+            else:
+                arrived = await follower.open(start)
         except ReferraldError as error:
             self._complete(str(error))
             verdict, reason = _verdict(error), str(error)
@@ -359,7 +364,7 @@ class Trace:
         elif self.verdict in OWN_WORDS:
             reason = visible(self.reason)
         else:
-            reason = _shortened(secret.hide(self.reason))
+            reason = shortened(secret.hide(self.reason))
         return {"steps": steps, "verdict": self.verdict, "reason": reason}
 
 
@@ -371,13 +376,13 @@ def _shown(number: int, seen: Seen, step: Step, secret: Secret) -> dict[str, Any
         "user": step.user or None,
         "tls": seen.secure,
         "outcome": step.outcome,
-        "said": _shortened(secret.hide(step.said)),
+        "said": shortened(secret.hide(step.said)),
         "milliseconds": round(step.seconds * 1000),
         "capabilities": sorted(map(secret.hide, seen.capabilities)),
     }
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
     """Make one line of a server's words that cannot steer the terminal."""
     line = visible(text)
     return line if len(line) <= LONGEST else line[: LONGEST - 3] + "..."
@@ -387,7 +392,7 @@ def _place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _text(shown: Mapping[str, Any]) -> str:
+def as_text(shown: Mapping[str, Any]) -> str:
     """Lay the rows out under their headings, and the verdict below."""
     table = columns([HEADINGS, *map(_row, shown["steps"])])
     return f"{table}\n{shown['verdict']}: {shown['reason']}\n"

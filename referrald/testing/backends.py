@@ -16,6 +16,7 @@ from referrald.interfaces import (
     IMailboxReferralBackend,
     IPasswordStore,
     IReferralBackend,
+    ITargets,
     IWatchableBackend,
 )
 from referrald.mailmodel import MailboxLocation, RemoteMailbox, Replica
@@ -60,7 +61,7 @@ RICH_HOMES: Mapping[str, Home] = {
 """Homes and names with everything there is; a backend need not be able to keep it all."""
 
 
-@implementer(IReferralBackend, IMailboxReferralBackend, IWatchableBackend)
+@implementer(IReferralBackend, IMailboxReferralBackend, IWatchableBackend, ITargets)
 class MemoryBackend:
     """Homes and remote mailboxes in dictionaries, for tests and examples."""
 
@@ -89,6 +90,13 @@ class MemoryBackend:
     async def remote_mailboxes(self, user: str) -> Sequence[RemoteMailbox]:
         """Name what `set_mailbox` was told of."""
         return tuple(self._mailboxes.get(user, {}).values())
+
+    async def targets(self) -> Sequence[Server]:
+        """Name every server that a home or a mailbox is on."""
+        found = [server for home in self._homes.values() for server in home.servers]
+        for given in self._mailboxes.values():
+            found += [each.server for box in given.values() for each in box.location.replicas]
+        return tuple(dict.fromkeys(found))
 
     def watch(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
         """Tell of changes made by the methods that follow."""
@@ -289,6 +297,21 @@ class BackendContract(MailboxContract):
                     self.assertIsNone(found)
                 else:
                     self.assertEqual(found.servers, self.homes[user].servers)
+
+        return self.run_contract(check)
+
+    def test_the_servers_of_all_homes_are_among_its_targets(self) -> Deferred[None]:
+        """Each is named, as it stands in the homes, and only once."""
+
+        async def check(backend: Any) -> None:
+            targets: Any = ITargets(backend, None)
+            if targets is None:
+                self.skipTest("does not provide ITargets")
+            named = list(await targets.targets())
+            self.assertEqual(len(named), len(set(named)), "a server is named twice")
+            for home in self.homes.values():
+                for server in home.servers:
+                    self.assertIn(server, named)
 
         return self.run_contract(check)
 
