@@ -17,8 +17,7 @@ authorities of the system. The verdicts:
 - "unreachable": no connection, no greeting, or not all of it in time.
 - "no TLS": it has none, or that came to nothing, and it may not be used without.
 - "certificate": it has expired, is for another name, is not signed by who is believed.
-- "lacks": what IMAP needs or the relay does, a login with a password, or AUTH=PLAIN where there is a
-  master user.
+- "lacks": what IMAP needs, or the relay: a login with a password, AUTH=PLAIN for a master user.
 - "lets everyone in": without a login (PREAUTH).
 - "turns clients away": without saying where to.
 - "is this server itself": a loop. It is not called.

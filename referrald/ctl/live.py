@@ -40,17 +40,18 @@ class Round:
         self._assembly = assembly
         self._patience = patience
         self._trust = read_trust(config.relay.ca or None)
+        self._needs = Needs(
+            policy=assembly.mailboxes.policy,
+            relay=assembly.relay is not None,
+            master=bool(config.relay.master_user),
+            proxy=config.relay.proxy,
+        )
 
     async def go(self, credentials: Credentials | None = None) -> Live:
         """Look at every server, then log a user in at home."""
         assembly = self._assembly
         inventory = await take_inventory(self._config, assembly.backends)
-        needs = Needs(
-            policy=assembly.mailboxes.policy,
-            relay=assembly.relay is not None,
-            master=bool(self._config.relay.master_user),
-        )
-        prober = Prober(self._reactor, needs, self._trust, self._patience)
+        prober = Prober(self._reactor, self._needs, self._trust, self._patience)
         findings = await _some_at_a_time(prober.look_at, inventory.named)
         logins = () if credentials is None else await self._log_in(credentials)
         return Live(inventory=inventory, findings=findings, logins=logins)
@@ -77,7 +78,14 @@ class Round:
             allowed=section.allowed,
             allow_clear=(*section.allow_clear, *own),
         )
-        tracer = Tracer(self._reactor, credentials, policy, self._trust, self._patience)
+        tracer = Tracer(
+            self._reactor,
+            credentials,
+            policy,
+            self._trust,
+            self._patience,
+            announce=lambda target: self._needs.header(target.host),
+        )
         trace = await tracer.trace(_target(server, credentials.user))
         shown = trace.document(Secret(credentials))
         return {"server": str(server), "user": credentials.user} | shown

@@ -18,6 +18,8 @@ from referrald.ctl.inventory import Named
 from referrald.ctl.watching import WatchedTrust, causes
 from referrald.errors import ReferraldError
 from referrald.model import IMAPS_PORT, Security, Server
+from referrald.relay.connector import fits
+from referrald.relay.proxyheader import LOCAL
 from referrald.routing.policy import PolicySettings
 
 FINE: Final = "fine"
@@ -37,12 +39,17 @@ class Needs:
     """What is asked of servers.
 
     policy: where clients may be sent. relay: clients are logged in there by us. master: the relay
-    has a user there who logs in as anybody.
+    has a user there who logs in as anybody. proxy: patterns of hosts that want a PROXY header.
     """
 
     policy: PolicySettings
     relay: bool = False
     master: bool = False
+    proxy: tuple[str, ...] = ()
+
+    def header(self, host: str) -> bytes:
+        """Give what is to be sent to a host before anything else: it is our own connection."""
+        return LOCAL if fits(host, self.proxy) else b""
 
     def lacking(self, offered: frozenset[str], *, home: bool) -> str:
         """Say what a server should offer and does not; empty when nothing is missing.
@@ -144,6 +151,7 @@ class Prober:
             clear=True,
             patience=self._patience,
             implicit=server.security is Security.TLS,
+            first=self._needs.header(server.host),
         )
 
     async def _look(self, finding: Finding, opened: Opened) -> None:

@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from base64 import b64decode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -213,6 +213,8 @@ class Tracer:
         policy: CredentialPolicy,
         trust: Trust,
         patience: float,
+        *,
+        announce: Callable[[Target], bytes] = lambda target: b"",
     ) -> None:
         self._reactor = reactor
         self._seen: list[Seen] = []
@@ -224,6 +226,7 @@ class Tracer:
             patience=patience,
             on_step=self._told,
             dial=self._dial,
+            announce=announce,
         )
 
     async def trace(self, start: ImapUrl | Target) -> Trace:

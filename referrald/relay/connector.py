@@ -116,7 +116,7 @@ class RelayConnector:
         self, order: RelayOrder, connection: ImapConnection, target: Target
     ) -> None:
         """Tell a server that believes us where the client comes from (RFC 2971)."""
-        if not _fits(target.host, self._settings.told):
+        if not fits(target.host, self._settings.told):
             return
         if "ID" not in await connection.ask_capabilities():
             return
@@ -132,7 +132,7 @@ class RelayConnector:
 
     def _announce(self, order: RelayOrder, target: Target) -> bytes:
         """Give the header that a server expects before anything else."""
-        if not _fits(target.host, self._settings.proxy):
+        if not fits(target.host, self._settings.proxy):
             return b""
         return proxy_header(order.peer_host, order.peer_port, order.own_host, order.own_port)
 
@@ -161,7 +161,8 @@ class RelayConnector:
         )
 
 
-def _fits(host: str, patterns: tuple[str, ...]) -> bool:
+def fits(host: str, patterns: tuple[str, ...]) -> bool:
+    """Say whether one of the patterns is for a host, in any case."""
     return any(fnmatchcase(host.lower(), pattern.lower()) for pattern in patterns)
 
 

@@ -300,6 +300,8 @@ class Lookups(BackendTestCase):
         targets = factory.targets(filled(factory, file=str(self.file(text))))
         x = Server(host="x.example", port=993, security=Security.TLS)
         self.assertEqual(set(targets), {B, C, x, Server(host="y.example")})
+        # And by the backend that has it in force, for a look at all of them.
+        self.assertEqual(self.result(self.make(text).targets()), targets)
 
 
 class Lists(SynchronousTestCase):

@@ -15,6 +15,7 @@ from referrald.ctl.watching import WatchedTrust
 from referrald.interfaces import ITargets
 from referrald.mailmodel import MailboxLocation, Replica
 from referrald.model import Home, Refer, Refuse, Security, Serve, Server
+from referrald.relay.proxyheader import LOCAL
 from referrald.routing.policy import PolicySettings
 from referrald.testing import MemoryBackend
 from tests.client.net import Net, Scripted
@@ -105,6 +106,14 @@ class Verdicts(LiveCase):
         self.server("home.example")
         (found,) = self.look("--timeout", "2.5")["targets"]
         self.assertEqual((found["tls"], given), ("tls", [(True, 2.5)]))
+
+    def test_one_that_wants_a_proxy_header_gets_one(self) -> None:
+        self.server("home.example")
+        self.server("other.example")
+        self.name(HOME, Server(host="other.example"))
+        self.write("r.toml", CONFIG + 'type = "fake"\n[relay]\nproxy = ["HOME.*"]\n')
+        self.look()
+        self.assertEqual(self.net.announced, [LOCAL, b""])
 
     def test_one_that_cannot_be_connected_to(self) -> None:
         self.assertEqual(self.verdict(), ("unreachable", "connection refused", True))
@@ -380,6 +389,11 @@ class LoggingIn(LiveCase):
         self.assertEqual(login["reason"], "logged in at home.example:143 as al")
         self.assertEqual(self.assembly.logins[0].user, "alice")
         self.assertEqual(self.prompts, ["Password of Alice: "])
+
+    def test_a_proxy_header_comes_before_the_login_too(self) -> None:
+        self.write("r.toml", CONFIG + 'type = "fake"\n[relay]\nproxy = ["home.*"]\n')
+        self.log_in()
+        self.assertEqual(self.net.announced, [LOCAL, LOCAL])
 
     def test_each_server_of_the_home_is_tried(self) -> None:
         second = Server(host="second.example")

@@ -306,7 +306,36 @@ class TheSuiteForMailboxes(TestCase):
         self.failureResultOf(getattr(Suite(name), name)(), SkipTest)
 
 
+class NamesLess(MemoryBackend):
+    """Leaves a server out."""
+
+    async def targets(self) -> Sequence[Server]:
+        return (await super().targets())[1:]
+
+
+class NamesTwice(MemoryBackend):
+    """Names servers as often as they come."""
+
+    async def targets(self) -> Sequence[Server]:
+        return (await super().targets()) * 2
+
+
 class TheSuiteItself(TestCase):
+    def test_it_fails_for_a_backend_that_does_not_name_each_server_once(self) -> None:
+        class Broken(BackendContract, TestCase):
+            kind: type[MemoryBackend] = MemoryBackend
+
+            def make_backend(self, homes: Mapping[str, Home]) -> MemoryBackend:
+                return self.kind(homes)
+
+            def runTest(self) -> Any:
+                return self.test_the_servers_of_all_homes_are_among_its_targets()
+
+        self.successResultOf(Broken().runTest())
+        for kind in (NamesLess, NamesTwice):
+            Broken.kind = kind
+            self.failureResultOf(Broken().runTest(), self.failureException)
+
     def test_it_fails_for_a_backend_that_takes_one_user_for_another(self) -> None:
         class Broken(BackendContract, TestCase):
             def make_backend(self, homes: Mapping[str, Home]) -> Wrong:
