@@ -152,6 +152,7 @@ class Assembly:
         settings = RelaySettings(
             ca=section.ca,
             timeout=section.timeout,
+            deadline=section.deadline,
             allowed=self.config.referral.allowed,
             allow_clear=self.config.referral.allow_clear,
             own=self.config.own_addresses,

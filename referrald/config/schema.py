@@ -344,6 +344,14 @@ RELAY = Section(
             help="How long to wait for each answer of a home server, until it is passed over.",
         ),
         Option(
+            name="deadline",
+            kind="duration",
+            default=30.0,
+            minimum=0.1,
+            help="How long a login at the home servers may take in all. After that the answer is "
+            "`NO [UNAVAILABLE]`.",
+        ),
+        Option(
             name="told",
             kind="strings",
             default=(),

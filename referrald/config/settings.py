@@ -105,10 +105,11 @@ class NetworkSettings:
 
 @attrs.frozen(kw_only=True)
 class RelaySection:
-    """How home servers are reached for clients; ``timeout`` in seconds."""
+    """How home servers are reached for clients; ``timeout`` and ``deadline`` in seconds."""
 
     ca: str = ""
     timeout: float = 10.0
+    deadline: float = 30.0
     told: tuple[str, ...] = ()
     proxy: tuple[str, ...] = ()
     master_user: str = ""

@@ -8,16 +8,18 @@ from functools import partial
 from typing import Any
 
 import attrs
+from twisted.internet.defer import CancelledError, Deferred
 
 from referrald.client.connection import ConnectionEnded, ImapConnection
-from referrald.client.following import Credentials, LoginFollower, TurnedAway
+from referrald.client.following import Credentials, Forbidden, LoginFollower, Step, TurnedAway
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import Target
 from referrald.client.transport import NotReached, Trust
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
-from referrald.relay.circuit import Circuit
+from referrald.relay.circuit import Admission, Circuit
+from referrald.relay.heard import Heard
 from referrald.relay.outgoing import dialler
 from referrald.relay.proxyheader import proxy_header
 from referrald.relay.splice import Splice
@@ -29,8 +31,8 @@ class RelaySettings:
     """How home servers are reached.
 
     ca: a file of certificates of authorities, empty for those of the system. timeout: seconds for
-    each answer of a home server. allowed, allow_clear: as for referrals.
-    own: every (host, port) that leads back to this server.
+    each answer of a home server. deadline: seconds for a login at all servers of a home together.
+    allowed, allow_clear: as for referrals. own: every (host, port) that leads back to this server.
     told: patterns of home servers that are told with ID where a client comes from. proxy: patterns
     of those that expect a header of the PROXY protocol.
     master_user, master_password: who may log in as anybody, for logins whose password is not known
@@ -39,6 +41,7 @@ class RelaySettings:
 
     ca: str = ""
     timeout: float = 10.0
+    deadline: float = 30.0
     allowed: tuple[str, ...] = ("*",)
     allow_clear: tuple[str, ...] = ()
     own: frozenset[tuple[str, int]] = frozenset()
@@ -72,31 +75,69 @@ class RelayConnector:
     async def open(self, order: RelayOrder) -> Splice:
         """Log in at the first server that can be reached; a home that refers is followed.
 
+        What home has said on the way that is for the client comes with the result.
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
         if order.hops < 1:
             raise ProxyLoop("this login has come through too many proxies (x-proxy-ttl)")
-        faults = []
-        for server in self.circuit.order(order.servers):
-            try:
-                splice = await self._log_in(order, server)
-            except (NotReached, ConnectionEnded) as error:
-                self.circuit.failed(server)
-                faults.append(str(error))
-                continue
-            except TurnedAway as error:
-                # It is there, and others may be let in.
-                self.circuit.worked(server)
-                faults.append(str(error))
-                continue
-            except ReferraldError:
-                self.circuit.worked(server)
-                raise
-            self.circuit.worked(server)
-            return splice
-        raise Unavailable(f"no home server lets us in: {'; '.join(faults)}")
+        way = _Way()
+        limit = self._settings.deadline
+        work: Deferred[Splice] = Deferred.fromCoroutine(self._first(order, way))
+        call = self._reactor.callLater(limit, way.end, work)
+        try:
+            return await work
+        except CancelledError:
+            if way.overdue:
+                faults = "; ".join(way.faults) or "too slow"
+                raise Unavailable(f"no home server after {limit:g} s: {faults}") from None
+            raise
+        finally:
+            if call.active():
+                call.cancel()
 
-    async def _log_in(self, order: RelayOrder, server: Server) -> Splice:
+    async def _first(self, order: RelayOrder, way: _Way) -> Splice:
+        """Try the servers in order, but for those that are to be left alone."""
+        for server in order.servers:
+            admission = self.circuit.admit(server)
+            if admission is None:
+                way.faults.append(f"{server} is left alone after a failure")
+                continue
+            try:
+                return await self._try(order, admission, way)
+            except (NotReached, ConnectionEnded, TurnedAway) as error:
+                way.faults.append(str(error))
+        raise Unavailable(f"no home server lets us in: {'; '.join(way.faults)}")
+
+    async def _try(self, order: RelayOrder, admission: Admission, way: _Way) -> Splice:
+        """Log in at one server, and say what was learnt about it."""
+        way.begin()
+        try:
+            splice = await self._log_in(order, admission.server, way)
+        except (NotReached, ConnectionEnded) as error:
+            if way.referred:
+                admission.worked()
+            else:
+                admission.failed(reached=isinstance(error, ConnectionEnded))
+            raise
+        except CancelledError:
+            if way.overdue and not way.referred:
+                admission.failed(reached=True)
+            else:
+                admission.spared()
+            raise
+        except Forbidden:
+            admission.spared()
+            raise
+        except ReferraldError:
+            admission.worked()
+            raise
+        except BaseException:
+            admission.spared()
+            raise
+        admission.worked()
+        return splice
+
+    async def _log_in(self, order: RelayOrder, server: Server, way: _Way) -> Splice:
         follower = LoginFollower(
             self._reactor,
             self._credentials(order),
@@ -105,16 +146,24 @@ class RelayConnector:
             patience=self._settings.timeout,
             dial=self._dial,
             own=self._settings.own,
-            introduce=partial(self._introduce, order),
+            introduce=partial(self._introduce, order, way.heard),
+            on_step=way.step,
             announce=partial(self._announce, order),
         )
         arrived = await follower.go(_target(server, order.user), secure=order.secure)
         await arrived.connection.ask_capabilities()
-        return Splice(arrived.connection, f"{arrived.target.host}:{arrived.target.port}")
+        there = f"{arrived.target.host}:{arrived.target.port}"
+        return Splice(arrived.connection, there, way.heard)
 
     async def _introduce(
-        self, order: RelayOrder, connection: ImapConnection, target: Target
+        self, order: RelayOrder, heard: Heard, connection: ImapConnection, target: Target
     ) -> None:
+        """Get ready for the login: say where the client comes from, and listen for it."""
+        await self._tell(order, connection, target)
+        heard.forget()
+        connection.on_untagged = heard.take
+
+    async def _tell(self, order: RelayOrder, connection: ImapConnection, target: Target) -> None:
         """Tell a server that believes us where the client comes from (RFC 2971)."""
         if not fits(target.host, self._settings.told):
             return
@@ -159,6 +208,35 @@ class RelayConnector:
             allowed=settings.allowed,
             allow_clear=(*settings.allow_clear, *own),
         )
+
+
+class _Way:
+    """What happens while a login looks for its server.
+
+    faults: why servers were passed over. referred: the one that is tried has referred on, so it
+    works, whatever comes of the others. overdue: there is no time left.
+    """
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self.heard = Heard()
+        self.referred = self.overdue = False
+
+    def begin(self) -> None:
+        """Go to a server of the home."""
+        self.referred = False
+
+    def step(self, step: Step) -> None:
+        """Take note of what a server has answered."""
+        if step.outcome == "referred":
+            self.referred = True
+        elif step.outcome == "here":
+            self.heard.take_answer(step.said.encode("utf-8"))
+
+    def end(self, work: Deferred[Any]) -> None:
+        """Let no more time pass."""
+        self.overdue = True
+        work.cancel()
 
 
 def fits(host: str, patterns: tuple[str, ...]) -> bool:

@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from referrald.client.connection import ImapConnection
+from referrald.relay.heard import Heard
 
 
 class Downstream(Protocol):
@@ -37,8 +38,9 @@ class Splice:
 
     transport: Any = None
 
-    def __init__(self, connection: ImapConnection, target: str) -> None:
+    def __init__(self, connection: ImapConnection, target: str, heard: Heard | None = None) -> None:
         self.target = target
+        self._heard = heard or Heard()
         self.capabilities = b" ".join(name.encode("ascii") for name in connection.offered)
         self.to_home = self.to_client = 0
         self._connection = connection
@@ -48,7 +50,14 @@ class Splice:
     def attach(self, down: Downstream) -> None:
         """Begin: everything that comes from home goes to ``down`` from now on."""
         self._down = down
+        early = self.early()
+        if early:
+            down.relay_data(early)
         self._connection.hand_over(self)
+
+    def early(self) -> bytes:
+        """Give what home has said to the client since the login began, and not been asked for."""
+        return self._heard.give()
 
     def makeConnection(self, transport: Any) -> None:
         """Take the transport over."""

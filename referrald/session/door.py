@@ -76,6 +76,10 @@ class Spliced(Protocol):
     to_home: int
     to_client: int
 
+    def early(self) -> bytes:
+        """Give what home has said to the client already, such as an alert."""
+        ...
+
     def attach(self, down: Any) -> None:
         """Begin to pass on what comes from home, to ``down`` (`referrald.relay.splice`)."""
         ...

@@ -130,6 +130,9 @@ async def relay(
         return no(Unavailable.public, Code(Unavailable.code))
     attempt.log("relayed", target=spliced.target, source=source)
     session.afterwards(lambda: session.begin_relay(attempt.user, spliced))
+    early = spliced.early()
+    if early:
+        session.write(early)
     listed = spliced.capabilities.decode("ascii", "replace")
     return ok("Logged in.", Code("CAPABILITY", listed) if listed else None)
 

@@ -106,7 +106,7 @@ class Net:
         secure = host not in self.insecure
         server = self.servers[host, port]()
         ours, theirs = Pipe(self._queue), Pipe(self._queue)
-        connection = ImapConnection(self.clock, secure=secure)
+        connection = ImapConnection(self.clock, secure=secure, patience=patience)
         ours.other, theirs.other = server, connection
         theirs.secure = secure
         theirs.protocol = server  # type: ignore[attr-defined]

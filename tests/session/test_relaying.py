@@ -10,6 +10,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Decision, How, Login, Refer, Server
+from referrald.relay.circuit import SHORTEST
 from referrald.relay.connector import RelayConnector, RelaySettings
 from referrald.relay.proxyheader import proxy_header
 from referrald.session.choosing import Choosing, NetworkRule
@@ -157,7 +158,98 @@ class Relaying(RelayCase):
         self.assertFalse(client.lost)
         self.assertIn("connection refused", self.house.logins[0].cause)
         self.serve("home.example")
-        self.assertIn(b"b OK ", client.say(b"b " + LOGIN))
+        # Both rest now, and nobody waits for them.
+        self.assertTrue(client.say(b"b " + LOGIN).startswith(b"b NO [UNAVAILABLE] "))
+        self.assertEqual(len(self.net.dialled), 2)
+        self.assertIn("left alone after a failure", self.house.logins[1].cause)
+        self.net.clock.advance(SHORTEST)
+        self.assertIn(b"c OK ", client.say(b"c " + LOGIN))
+
+    def test_a_server_that_is_back_is_tried_by_one_while_others_go_elsewhere(self) -> None:
+        self.serve("second.example")
+        client = self.connect()
+        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
+        self.serve("home.example", authenticate=b"")
+        self.net.clock.advance(SHORTEST)
+        first, second = self.another(), self.another()
+        self.assertEqual(first.say(b"a " + LOGIN), b"")
+        self.assertIn(b"a OK ", second.say(b"a " + LOGIN))
+        self.assertEqual(
+            [host for host, _ in self.net.dialled],
+            ["home.example", "second.example", "home.example", "second.example"],
+        )
+        self.made[-2].transport.write(b"a1 OK in\r\n")
+        self.assertIn(b"a OK ", first.say())
+        self.serve("home.example")
+        self.assertIn(b"a OK ", self.another().say(b"a " + LOGIN))
+        self.assertEqual(self.net.dialled[-1], ("home.example", 143))
+
+    def another(self) -> Client:
+        return Client(self.net, self.house)
+
+    def test_a_home_that_can_let_nobody_in_is_no_failed_login(self) -> None:
+        down = b"%b NO [UNAVAILABLE] Temporary authentication failure."
+        self.serve("home.example", authenticate=down)
+        self.serve("second.example", b"* BYE Too many connections.")
+        client = self.connect()
+        self.assertTrue(client.say(b"a " + LOGIN).startswith(b"a NO [UNAVAILABLE] "))
+        for words in ("Temporary authentication failure", "Too many connections"):
+            self.assertIn(words, self.house.logins[0].cause)
+
+    def test_a_home_that_refers_to_one_that_is_down_is_not_down_itself(self) -> None:
+        refers = b"%b NO [REFERRAL imap://al;AUTH=*@moved.example/] moved"
+        self.serve("home.example", authenticate=refers)
+        client = self.connect()
+        for tag in (b"a ", b"b "):
+            self.assertTrue(client.say(tag + LOGIN).startswith(tag + b"NO [UNAVAILABLE] "))
+        self.assertEqual(
+            [host for host, _ in self.net.dialled],
+            ["home.example", "moved.example", "second.example", "home.example", "moved.example"],
+        )
+
+    @proves("S1")
+    def test_no_client_waits_longer_than_the_deadline(self) -> None:
+        greeting = HELLO.replace(b"SASL-IR", b"SASL-IR ID")
+        self.serve("home.example", greeting, authenticate=b"")
+        self.serve("second.example", greeting, authenticate=b"")
+        self.settings = RelaySettings(allowed=("*.example",), timeout=20.0, deadline=30.0)
+        client = self.connect()
+        self.assertEqual(client.say(b"a " + LOGIN), b"")
+        self.net.clock.advance(20)
+        self.assertEqual(client.say(), b"")
+        self.net.clock.advance(5)
+        self.assertTrue(client.say().startswith(b"a NO [UNAVAILABLE] "))
+        cause = self.house.logins[0].cause
+        self.assertEqual(
+            cause, "no home server after 30 s: home.example:143 did not answer within 20 s"
+        )
+        self.assertTrue(all(each.transport.other.transport.gone for each in self.made))
+        self.assertFalse(client.lost)
+
+    def test_what_home_says_at_the_login_reaches_the_client(self) -> None:
+        self.serve(
+            "home.example",
+            authenticate=b"* OK [ALERT] Mind the gap.\r\n%b OK [ALERT] in\r\n* OK late",
+            capability=b"* OK [CAPABILITY X] no\r\n* CAPABILITY IMAP4rev1 AUTH=PLAIN XHOME\r\n"
+            b"* NO [REFERRAL imap://evil.test/] no\r\n"
+            b'* METADATA "" (/shared/comment {4}\r\nhi!! "x")\r\n%b OK done',
+        )
+        answer = self.connect().say(b"a " + LOGIN)
+        said, tagged, rest = answer.partition(b"a OK [CAPABILITY IMAP4rev1 AUTH=PLAIN XHOME] ")
+        self.assertTrue(tagged, answer)
+        self.assertEqual(rest, b"Logged in.\r\n")
+        self.assertEqual(
+            said,
+            b"* OK [ALERT] Mind the gap.\r\n* OK [ALERT] in\r\n* OK late\r\n"
+            b'* METADATA "" (/shared/comment {4}\r\nhi!! "x")\r\n',
+        )
+
+    def test_what_a_server_says_that_is_left_again_stays_there(self) -> None:
+        refers = b"* OK [ALERT] old\r\n%b NO [REFERRAL imap://al;AUTH=*@moved.example/] moved"
+        self.serve("home.example", authenticate=refers)
+        self.serve("moved.example", authenticate=b"* OK [ALERT] new\r\n%b OK [CAPABILITY X] in")
+        answer = self.connect().say(b"a " + LOGIN)
+        self.assertTrue(answer.startswith(b"* OK [ALERT] new\r\na OK "), answer)
 
     def test_a_home_that_refuses_is_a_failed_login(self) -> None:
         self.serve("home.example", authenticate=b"%b NO [ALERT] not today")
