@@ -40,6 +40,17 @@ MOST_NAMES = 1000
 _contexts: WeakKeyDictionary[Any, SSL.Context] = WeakKeyDictionary()
 
 
+class _NothingToNegotiate:
+    """Stands for the protocol that a TLS connection is made for: it asks for no ALPN."""
+
+    wrappedFactory: Any = None
+
+    @property
+    def factory(self) -> Any:
+        """Give what would be asked."""
+        return self
+
+
 class HomeLink(Link):
     """A connection to a home server, perhaps one that is still being made.
 
@@ -65,7 +76,8 @@ class HomeLink(Link):
         context = _contexts.get(holder)
         if context is None:
             # The creator's own connection runs through memory; what counts is its context.
-            context = _contexts[holder] = holder.clientConnectionForTLS(self).get_context()
+            connection = holder.clientConnectionForTLS(_NothingToNegotiate())
+            context = _contexts[holder] = connection.get_context()
         self._asks = True
         self._tls = SSL.Connection(context, self.socket)
         self._tls.set_verify(SSL.VERIFY_PEER)

@@ -120,7 +120,7 @@ class Verdicts(LiveCase):
 
     def test_one_that_ends_too_soon(self) -> None:
         self.server("home.example", b"* OK hi", capability=b"* BYE busy")
-        self.assertEqual(self.verdict(), ("unreachable", "not done within 10 s", True))
+        self.assertEqual(self.verdict(), ("unreachable", "did not answer within 10 s", True))
         self.server("home.example", b"220 smtp.example")
         verdict, reason, _ = self.verdict()
         self.assertEqual(verdict, "unreachable")
@@ -129,7 +129,7 @@ class Verdicts(LiveCase):
     def test_one_that_does_not_answer_in_time(self) -> None:
         self.server("home.example", b"* OK hi", capability=b"")
         self.assertEqual(
-            self.verdict("--timeout", "3"), ("unreachable", "not done within 3 s", True)
+            self.verdict("--timeout", "3"), ("unreachable", "did not answer within 3 s", True)
         )
 
     def test_one_that_is_slow_to_say_good_bye_is_fine_all_the_same(self) -> None:
