@@ -31,6 +31,7 @@ from referrald.ops.tls import TlsHolder
 from referrald.ops.wheel import TimerWheel
 from referrald.realm import MailRealm
 from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.refusals import Refusals
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
 from referrald.routing.locations import Locations
@@ -145,6 +146,8 @@ class Assembly:
         )
         # Always there: whether a backend will ask for a relay cannot be known.
         self.relay = self._relay()
+        asking = config.auth.home
+        self.refusals = Refusals(reactor, most=config.relay.deadline) if asking else None
         self._unwatch: list[Any] = []
 
     def _relay(self) -> RelayConnector:
@@ -170,6 +173,8 @@ class Assembly:
             clock=self.reactor,
             cache_seconds=auth.cache,
             cache_size=auth.cache_size,
+            home=auth.home,
+            home_seconds=auth.home_cache,
             masters=auth.masters,
             mechanisms=auth.mechanisms,
             lowercase=auth.lowercase,
@@ -273,6 +278,7 @@ class Assembly:
             one_url=Programs(config.referral.one_url),
             followers=lasting.followers,
             relay=self.relay,
+            refusals=self.refusals,
             choosing=choosing_for(config, listener),
             loops=lasting.loops if config.referral.storm_count else None,
             trusted=tuple(ip_network(text) for text in config.server.trusted),

@@ -179,8 +179,29 @@ class SaslChannel(Protocol):
     certificate: Any
     """An `IClientCertificate` that was verified on this connection, or None."""
 
+    home: HomeLogin | None
+    """How to ask the user's home server, None where that is not done."""
+
     async def challenge(self, data: bytes) -> bytes:
         """Send a challenge and give the client's decoded response."""
+        ...
+
+
+class HomeLogin(Protocol):
+    """Tries a login at the user's home server, where nobody here can check it."""
+
+    async def log_in(
+        self, user: str, *, password: bytes = b"", token: bytes = b"", login_as: str = ""
+    ) -> None:
+        """Log in as ``user``; ``login_as`` is whose password it is, empty for the user's own.
+
+        Raises `AuthenticationFailed` when home says no, or there is no home server to ask, which
+        takes about as long; `Unavailable` when it cannot be asked.
+        """
+        ...
+
+    async def nobody(self, user: str) -> None:
+        """Take as long as an attempt that a home server refuses."""
         ...
 
 

@@ -138,6 +138,8 @@ class RelayOrder:
 
     servers: in order of preference. user: the name there. secure: the client came by TLS.
     password, token: what the client itself proved with; login_as: whose password it is.
+    proof: the login is to show that the password is right, so a server that lets everybody in
+    without one (``PREAUTH``) does not do.
     peer_host, peer_port, session: who the client is, for servers that are told. own_host, own_port:
     where it has connected to. hops: how many proxies may still follow, us included.
     """
@@ -145,6 +147,7 @@ class RelayOrder:
     servers: tuple[Server, ...]
     user: str
     secure: bool = False
+    proof: bool = False
     password: str = attrs.field(default="", repr=False)
     token: str = attrs.field(default="", repr=False)
     login_as: str = ""

@@ -10,6 +10,7 @@ from twisted.cred.credentials import ICredentials, IUsernamePassword
 from twisted.internet.interfaces import IReactorTime
 
 from referrald.auth.asking import ask, password_for, those_that_check, user_of
+from referrald.auth.athome import AtHome, Shown
 from referrald.auth.cache import SuccessCache
 from referrald.auth.credentials import BearerToken
 from referrald.auth.mechanisms import run_mechanism
@@ -22,7 +23,13 @@ from referrald.errors import (
     ReferraldError,
     Unavailable,
 )
-from referrald.interfaces import IBearerToken, IClientCertificate, IScramKeys, SaslChannel
+from referrald.interfaces import (
+    HomeLogin,
+    IBearerToken,
+    IClientCertificate,
+    IScramKeys,
+    SaslChannel,
+)
 from referrald.model import Problem, ScramKeys
 
 # Stands in for what no user can have, so that the refusal takes as long as any other.
@@ -40,6 +47,8 @@ class Authenticator:
     cache_seconds, cache_size: how long and how many right passwords are remembered.
     masters: users who may act as any other.
     mechanisms: the SASL mechanisms to offer, of those that can work; empty for all.
+    home: what no checker knows may be tried at the user's home server. home_seconds: how long a
+    password or token that was right there is remembered.
     secret: 16 bytes or more from which the SCRAM salts of unknown users are made; processes that
     serve the same name share it, or else the salts tell who is unknown. None makes one.
 
@@ -54,6 +63,8 @@ class Authenticator:
         seconds: float = 10.0,
         cache_seconds: float = 0.0,
         cache_size: int = 10_000,
+        home: bool = False,
+        home_seconds: float = 0.0,
         masters: Iterable[str] = (),
         mechanisms: Sequence[str] = (),
         lowercase: bool = False,
@@ -66,6 +77,8 @@ class Authenticator:
         self._masters = frozenset(map(self._master, masters))
         self._allowed = tuple(mechanisms)
         self._cache = SuccessCache(seconds=cache_seconds, size=cache_size, clock=clock.seconds)
+        self._asks_home = home
+        self._at_home = AtHome(self._names, seconds=home_seconds, size=cache_size, clock=clock)
         self._fakes = FakeKeys(secret or secrets.token_bytes(32))
         checkers = tuple(checkers)
         self._passwords = those_that_check(checkers, IUsernamePassword)
@@ -76,20 +89,26 @@ class Authenticator:
     def mechanisms(self, secure: bool, has_certificate: bool) -> tuple[str, ...]:
         """Name the mechanisms that can work on such a connection; ``LOGIN`` is the command too.
 
-        Whether credentials may travel in the clear is for the session to say.
+        Whether credentials may travel in the clear is for the session to say. Where home servers
+        are asked, SCRAM and tokens have to be named by the operator: with SCRAM there is nothing to
+        ask with, so that those whose password is at home could not log in, and few homes take
+        tokens.
         """
         scram = any(getattr(checker, "offers_scram", True) for checker in self._scram)
+        passwords = bool(self._passwords) or self._asks_home
+        tokens = bool(self._tokens)
         possible = {
             "EXTERNAL": secure and has_certificate and bool(self._certificates),
-            "SCRAM-SHA-256": scram,
-            "PLAIN": bool(self._passwords),
-            "LOGIN": bool(self._passwords),
-            "OAUTHBEARER": bool(self._tokens),
-            "XOAUTH2": bool(self._tokens),
+            "SCRAM-SHA-256": scram and not self._asks_home,
+            "PLAIN": passwords,
+            "LOGIN": passwords,
+            "OAUTHBEARER": tokens,
+            "XOAUTH2": tokens,
         }
         if self._allowed:
             # Named by the operator, who knows better what the store holds.
             possible["SCRAM-SHA-256"] = bool(self._scram)
+            possible["OAUTHBEARER"] = possible["XOAUTH2"] = tokens or self._asks_home
         return tuple(name for name in self._allowed or possible if possible.get(name))
 
     def normalise(self, user: str) -> str:
@@ -104,6 +123,7 @@ class Authenticator:
             except ValueError:
                 return
         self._cache.forget(user)
+        self._at_home.forget(user)
 
     async def exchange(self, mechanism: str, channel: SaslChannel) -> str:
         """Carry out a SASL exchange and give the name of the user to act as.
@@ -113,19 +133,29 @@ class Authenticator:
         """
         return await run_mechanism(self, mechanism, channel)
 
-    async def password(self, user: str, password: bytes, authzid: str = "") -> str:
-        """Check a password and give the name of the user to act as; raises as `exchange` does."""
+    async def password(
+        self, user: str, password: bytes, authzid: str = "", home: HomeLogin | None = None
+    ) -> str:
+        """Check a password and give the name of the user to act as; raises as `exchange` does.
+
+        home: tries at the user's home server what no checker knows.
+        """
         key = self._cache.key(user, password)
         name = self._cache.get(key)
         if name is None:
+            if home is not None:
+                shown = Shown(user=user, authzid=authzid, password=password)
+                return await self._here_or_home(home, shown, key)
             name = await self._check_password(user, password, key)
         return self.authorize(name, authzid) if authzid else name
 
-    async def bearer(self, user: str, token: bytes, authzid: str = "") -> str:
+    async def bearer(
+        self, user: str, token: bytes, authzid: str = "", home: HomeLogin | None = None
+    ) -> str:
         """Check a bearer token; ``user`` is whom the client says it speaks for, or empty."""
-        credentials = BearerToken(username=user, token=token)
-        name = await self._ask(self._tokens, lambda _: credentials, user, token)
-        return self.authorize(name, authzid or user)
+        if home is not None:
+            return await self._here_or_home(home, Shown(user=authzid or user, token=token))
+        return await self._check_token(user, token, authzid)
 
     async def certificate(self, credentials: ICredentials, authzid: str = "") -> str:
         """Take a certificate that TLS has verified for the user that it names."""
@@ -174,6 +204,31 @@ class Authenticator:
         raise refusal
 
     # -- inside ------------------------------------------------------------------------------
+
+    async def _here_or_home(self, home: HomeLogin, shown: Shown, key: bytes = b"") -> str:
+        """Ask the checkers here, then the home server, and raise only when none says yes."""
+        known = self._at_home.known(shown)
+        if known is not None:
+            return known
+        try:
+            if shown.token:
+                return await self._check_token(shown.user, shown.token, "")
+            name = await self._check_password(shown.user, shown.password, key)
+        except (AuthenticationFailed, Unavailable) as error:
+            outcome = error
+        else:
+            return self.authorize(name, shown.authzid)
+        try:
+            return await self._at_home.check(home, shown)
+        except AuthenticationFailed:
+            if isinstance(outcome, AuthenticationFailed):
+                raise
+        raise outcome
+
+    async def _check_token(self, user: str, token: bytes, authzid: str) -> str:
+        credentials = BearerToken(username=user, token=token)
+        name = await self._ask(self._tokens, lambda _: credentials, user, token)
+        return self.authorize(name, authzid or user)
 
     async def _check_password(self, user: str, password: bytes, key: bytes) -> str:
         generation = self._cache.generation

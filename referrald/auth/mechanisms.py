@@ -38,7 +38,7 @@ async def _first(channel: SaslChannel) -> bytes:
 async def _plain(auth: Authenticator, channel: SaslChannel) -> str:
     """RFC 4616."""
     authzid, user, password = sasl.plain(await _first(channel))
-    return await auth.password(user, password, authzid)
+    return await auth.password(user, password, authzid, home=channel.home)
 
 
 async def _login(auth: Authenticator, channel: SaslChannel) -> str:
@@ -47,7 +47,8 @@ async def _login(auth: Authenticator, channel: SaslChannel) -> str:
     if user is None:
         user = await channel.challenge(b"Username:")
     password = await channel.challenge(b"Password:")
-    return await auth.password(user.decode("utf-8", "surrogateescape"), password)
+    name = user.decode("utf-8", "surrogateescape")
+    return await auth.password(name, password, home=channel.home)
 
 
 async def _scram(auth: Authenticator, channel: SaslChannel) -> str:
@@ -91,7 +92,7 @@ async def _bearer(
     try:
         if not token:
             raise AuthenticationFailed("no bearer token")
-        return await auth.bearer(user, token)
+        return await auth.bearer(user, token, home=channel.home)
     except AuthenticationFailed as error:
         failure = error
     # The client answers with ^A or nothing; whatever it is, the end is NO (section 3.2.3).

@@ -8,7 +8,7 @@ which transport, and whether this is a circle.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import attrs
 
@@ -30,7 +30,6 @@ from referrald.model import IMAP_PORT
 
 PASSWORDS = ("PLAIN", "LOGIN")
 TOKENS = ("OAUTHBEARER", "XOAUTH2")
-
 
 _NO_VERDICT = frozenset({"UNAVAILABLE", "SERVERBUG", "INUSE", "LIMIT", "PRIVACYREQUIRED"})
 """Response codes of a refusal that says nothing of the credentials (RFC 5530)."""
@@ -95,7 +94,8 @@ class LoginFollower:
     on_step: is told of every server on the way. patience: seconds for each answer. introduce: is
     called before each login, at a server that may have the credentials. announce: gives the bytes
     that a server expects before anything else, such as a header of the PROXY protocol. own: every
-    (host, port) that leads back to whoever asks, and is never gone to.
+    (host, port) that leads back to whoever asks, and is never gone to. proof: a server that lets us
+    in without a login (``PREAUTH``) is forbidden: that proves nothing.
     """
 
     def __init__(
@@ -112,6 +112,7 @@ class LoginFollower:
         own: frozenset[tuple[str, int]] = frozenset(),
         introduce: Callable[[ImapConnection, Target], Awaitable[None]] | None = None,
         announce: Callable[[Target], bytes] = lambda target: b"",
+        proof: bool = False,
     ) -> None:
         self.reactor = reactor
         self.credentials = credentials
@@ -124,6 +125,7 @@ class LoginFollower:
         self.own = own
         self._introduce = introduce
         self.announce = announce
+        self._proof = proof
 
     async def open(self, url: ImapUrl | str) -> Arrived:
         """Log in, starting at the server of ``url``; the caller closes the connection.
@@ -178,6 +180,8 @@ class LoginFollower:
             return None, login_targets(referral, target.user), connection.secure or was_secure
         visit.permit(connection.secure, was_secure)
         reply = opened.greeting
+        if reply.kind == "PREAUTH" and self._proof:
+            visit.forbid("lets us in without asking for a password, which proves nothing")
         if reply.kind != "PREAUTH":
             try:
                 if self._introduce is not None:
@@ -252,9 +256,13 @@ class _Visit:
                 kind="token" if self._follower.credentials.token else "password",
             )
         if objection:
-            self._close()
-            self.tell(objection.encode("utf-8"), "forbidden")
-            raise Forbidden(objection)
+            self.forbid(objection)
+
+    def forbid(self, objection: str) -> NoReturn:
+        """Go no further with this server; raises `Forbidden`."""
+        self._close()
+        self.tell(objection.encode("utf-8"), "forbidden")
+        raise Forbidden(objection)
 
     def referral(self, kind: str, reply: Reply) -> Referral:
         """Give the referral in a refusal; raise where there is none, or none to follow."""

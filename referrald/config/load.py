@@ -13,6 +13,8 @@ from referrald.config import checks
 from referrald.config.certificates import check_files, utc_now
 from referrald.config.document import Table, read_file, read_sections
 from referrald.config.parts import (
+    check_asked,
+    check_asked_in_the_clear,
     check_checkers,
     check_extensions,
     check_targets,
@@ -115,9 +117,13 @@ def _assemble(
         checks.check_drain(table.place, listener, own)
     for table, backend in backends:
         check_targets(table.place, backend, own)
+        if config.auth.home:
+            check_asked_in_the_clear(table.place, backend, config.referral.allow_clear)
     checks.check_programs(tables["referral"][0].place, config.referral)
     checks.check_relay(tables["relay"][0].place, config.relay)
     checks.check_serve(tables["serve"][0].place, config.serve)
+    if config.auth.home and backends and not more:
+        check_asked(tables["auth"][0].place, [(table.place, each) for table, each in backends])
     _check_auth(tables, config)
     check_extensions(tables["extensions"][0].place, config.extensions)
     if config.log.logins not in ("twisted", "-"):
@@ -228,7 +234,7 @@ def _check_auth(tables: Tables, config: Config) -> None:
     if "@" in auth.default_domain:
         place.wrong("default_domain", "has an @ in it", 'such as "example.org"')
     kinds = check_checkers(place, auth.checkers)
-    tokens = auth.introspection is not None or IBearerToken in kinds
+    tokens = auth.introspection is not None or IBearerToken in kinds or auth.home
     certificates = config.tls is not None and bool(config.tls.client_ca)
     for mechanism in auth.mechanisms:
         if mechanism in ("OAUTHBEARER", "XOAUTH2") and not tokens:
@@ -237,6 +243,8 @@ def _check_auth(tables: Tables, config: Config) -> None:
             )
         if mechanism == "EXTERNAL" and not certificates:
             place.wrong("mechanisms", '"EXTERNAL" needs client certificates', "set tls.client_ca")
+    if auth.home_cache and not auth.home:
+        place.wrong("home_cache", "is of no use where no home is asked", "set home = true")
     if auth.mechanisms and not auth.sasl:
         place.wrong("mechanisms", "are of no use with sasl = false", "leave one of the two out")
     draining = all(listener.drain for listener in config.listeners)

@@ -5,7 +5,8 @@ Such code may raise anything; here that becomes a problem with a place, never a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from twisted.cred.credentials import IUsernamePassword
@@ -19,9 +20,10 @@ from referrald.config import plugins
 from referrald.config.checks import Addresses, leads_home
 from referrald.config.document import Table
 from referrald.config.report import Place, read_options, refuse_unknown
-from referrald.config.settings import BackendSettings
+from referrald.config.settings import BackendSettings, folded_host
 from referrald.config.values import Wrong, did_you_mean, one_line
 from referrald.interfaces import IBearerToken, ICheckingFactory, IClientCertificate
+from referrald.model import Security
 
 # What a client can present that a checker may be asked about.
 CREDENTIALS = (IUsernamePassword, IBearerToken, IClientCertificate)
@@ -77,6 +79,33 @@ def check_targets(place: Place, backend: BackendSettings, own: Addresses) -> Non
                 "home",
                 f'"{server.host}" is an IPv6 address, which no referral can carry',
                 "give the server a name",
+            )
+
+
+def check_asked(place: Place, backends: Sequence[tuple[Place, BackendSettings]]) -> None:
+    """Note that home servers are to be asked where no backend names one.
+
+    place: the section ``auth``. A backend that cannot say what it names may name some.
+    """
+    for its, backend in backends:
+        named = getattr(backend.factory, "targets", None) is None
+        if named or _ask(its, "targets", backend.factory, dict(backend.options)):
+            return
+    place.wrong("home", "no backend names a home server to ask", "name one in a [[backend]]")
+
+
+def check_asked_in_the_clear(
+    place: Place, backend: BackendSettings, allow_clear: Sequence[str]
+) -> None:
+    """Note homes where no password may be tried, because they have no TLS."""
+    for server in _ask(place, "targets", backend.factory, dict(backend.options)):
+        host = folded_host(server.host)
+        allowed = any(fnmatchcase(host, pattern.lower()) for pattern in allow_clear)
+        if server.security is Security.CLEAR and not allowed:
+            place.wrong(
+                "home",
+                f'"{server}" has no TLS, so that no password is tried there',
+                "name it in referral.allow_clear, or give it TLS",
             )
 
 

@@ -26,6 +26,21 @@ AUTH = Section(
             "lists them.",
         ),
         Option(
+            name="home",
+            kind="boolean",
+            default=False,
+            help="Try passwords and bearer tokens that nobody here knows at the user's home; "
+            "SCRAM, OAUTHBEARER and XOAUTH2 are then offered only when `mechanisms` names them.",
+        ),
+        Option(
+            name="home_cache",
+            kind="duration",
+            default=0.0,
+            minimum=0,
+            help="How long what was right at a home server is remembered (as a keyed hash), so "
+            "that a referral needs no login there. 0 remembers nothing.",
+        ),
+        Option(
             name="masters",
             kind="strings",
             default=(),

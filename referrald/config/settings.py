@@ -145,6 +145,8 @@ class AuthSection:
     cache: float
     cache_size: int
     workers: int
+    home: bool = False
+    home_cache: float = 0.0
     introspection: IntrospectionSettings | None = None
 
 

@@ -149,6 +149,7 @@ class RelayConnector:
             introduce=partial(self._introduce, order, way.heard),
             on_step=way.step,
             announce=partial(self._announce, order),
+            proof=order.proof,
         )
         arrived = await follower.go(_target(server, order.user), secure=order.secure)
         await arrived.connection.ask_capabilities()

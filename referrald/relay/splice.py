@@ -91,6 +91,11 @@ class Splice:
         if not self._closed:
             act()
 
+    async def log_out(self) -> None:
+        """Log out and close, before anything was attached; never raises."""
+        self._closed = True
+        await self._connection.logout()
+
     def close(self) -> None:
         """End the connection to the home server; what was written is still sent."""
         self._down = None

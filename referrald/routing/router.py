@@ -72,6 +72,21 @@ class Router:
             self.outcomes.refused += 1
         return decision
 
+    async def away(self, login: Login) -> Refer | None:
+        """Say where a user's home servers are, to ask them something; this counts nothing.
+
+        None for a user whose home is here or whom nobody knows. That an account is closed is not
+        told: who asks has not proved anything yet. Raises `Unavailable`.
+        """
+        entry = self._cached(login.user) or await self.directory.find(login)
+        home = entry.answer
+        if home is None or home.here:
+            return None
+        decision = decide(login, attrs.evolve(home, closed=None), self._policy)
+        if isinstance(decision, Refer):
+            return decision
+        raise Unavailable(decision.cause if isinstance(decision, Refuse) else "no home server")
+
     def _decide(self, login: Login, entry: Entry[Home]) -> Decision:
         """Decide, and keep that with the entry: the same user with the same home."""
         decision = decide(login, entry.answer, self._policy)

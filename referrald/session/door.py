@@ -11,8 +11,8 @@ from typing import Any, Literal, Protocol
 
 import attrs
 
-from referrald.interfaces import SaslChannel
-from referrald.model import Decision, Limits, Login, LoginEvent, RelayOrder
+from referrald.interfaces import HomeLogin, SaslChannel
+from referrald.model import Decision, Limits, Login, LoginEvent, Refer, RelayOrder
 from referrald.session.choosing import Choosing
 from referrald.session.followers import Followers
 from referrald.session.programs import Programs
@@ -31,8 +31,14 @@ class Authenticator(Protocol):
         """Give the name under which a user is known; ValueError when nobody can have it."""
         ...
 
-    async def password(self, user: str, password: bytes, authzid: str = "") -> str:
+    async def password(
+        self, user: str, password: bytes, authzid: str = "", home: HomeLogin | None = None
+    ) -> str:
         """Give the name of the user to act as, or raise."""
+        ...
+
+    def forget(self, user: str | None) -> None:
+        """Drop what is remembered of a user, or of all."""
         ...
 
     async def exchange(self, mechanism: str, channel: SaslChannel) -> str:
@@ -49,6 +55,10 @@ class Router(Protocol):
 
     def note_referred(self, user: str, peer: str) -> None:
         """Remember that a client has been sent away, to know it should it not have gone."""
+        ...
+
+    async def away(self, login: Login) -> Refer | None:
+        """Say where the user's home servers are, None when not elsewhere; raises `Unavailable`."""
         ...
 
 
@@ -94,6 +104,26 @@ class Spliced(Protocol):
 
     def close(self) -> None:
         """End it."""
+        ...
+
+    async def log_out(self) -> None:
+        """End it in a proper way, when nothing was attached yet."""
+        ...
+
+
+class Refusals(Protocol):
+    """Knows how long home servers take to refuse somebody."""
+
+    def seconds(self) -> float:
+        """Give the time."""
+        ...
+
+    def note(self, server: str, seconds: float) -> None:
+        """Take note of how long a refusal took."""
+        ...
+
+    async def pretend(self, user: str) -> None:
+        """Wait as long as one would take."""
         ...
 
 
@@ -157,6 +187,8 @@ class Door:
     that should have been relayed; ``{server}`` stands for the home server.
     one_url: programs that cannot read more than one URL.
     relay: goes to home servers for clients, or None. choosing: who is relayed.
+    refusals: given when passwords and tokens that nobody here knows are tried at the user's home
+    server; needs router and relay.
     loops: notices clients that go round between two servers for a mailbox; None means nobody does.
     refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
     trusted: networks of proxies in front of us, whose word for where a client comes from is taken.
@@ -189,6 +221,7 @@ class Door:
     one_url: Programs = attrs.field(factory=Programs)
     loops: Breaker | None = None
     relay: Relay | None = None
+    refusals: Refusals | None = None
     trusted: tuple[IPv4Network | IPv6Network, ...] = ()
     choosing: Choosing = attrs.field(factory=Choosing)
     tls: Any = None

@@ -18,8 +18,9 @@ from referrald.errors import (
     Unavailable,
 )
 from referrald.interfaces import IReferralAccount
-from referrald.model import Decision, How, Login, LoginEvent, Refer, Refuse, Serve
+from referrald.model import Decision, How, Login, LoginEvent, Refer, Refuse, RelayOrder, Serve
 from referrald.session import answers, capabilities
+from referrald.session.athome import AskedAtHome
 from referrald.session.relaying import Secret, follows, order_if_wanted, relay
 from referrald.session.table import Answer
 from referrald.wire.response import ok
@@ -34,8 +35,9 @@ async def login(session: ReferralServer, user: bytes, password: bytes) -> Answer
     """Carry out LOGIN (RFC 3501 section 6.2.3)."""
     require_privacy(session)
     name = user.decode("utf-8", "surrogateescape")
-    proof = session.door.authenticator.password(name, password)
-    return await admit(session, "LOGIN", name, proof, lambda: Secret(password=password))
+    asked = AskedAtHome.of(session, "LOGIN")
+    proof = session.door.authenticator.password(name, password, home=asked)
+    return await admit(session, "LOGIN", name, proof, lambda: Secret(password=password), asked)
 
 
 def require_privacy(session: ReferralServer) -> None:
@@ -50,20 +52,31 @@ async def admit(
     named: str,
     proof: Awaitable[str],
     secret: Callable[[], Secret],
+    asked: AskedAtHome | None = None,
 ) -> Answer:
     """Wait for the proof, decide, answer, and write one log line whatever comes of it.
 
     named: the user that the client named, for the log of a failure; may be empty.
     secret: gives what the client proved with, for a login at its home.
+    asked: has perhaps logged in there to prove it.
     """
-    began = session.door.clock()
-    attempt = Attempt(session, mechanism, named, began)
+    attempt = Attempt(session, mechanism, named, session.door.clock(), asked)
+    try:
+        return await _prove(session, attempt, proof, secret)
+    finally:
+        if asked is not None:
+            asked.drop()
+
+
+async def _prove(
+    session: ReferralServer, attempt: Attempt, proof: Awaitable[str], secret: Callable[[], Secret]
+) -> Answer:
+    named = attempt.user
     try:
         user = await proof
     except AuthenticationFailed as error:
         attempt.user = named or error.user
-        attempt.log("failed", cause=str(error))
-        await slow_down(session)
+        await _fail(attempt, error)
         raise
     except ReferraldError as error:
         attempt.user = named or error.user
@@ -74,12 +87,25 @@ async def admit(
     return await _carry_out(session, attempt, secret)
 
 
+async def _fail(attempt: Attempt, error: AuthenticationFailed) -> None:
+    attempt.log("failed", cause=str(error))
+    await slow_down(attempt.session)
+
+
 class Attempt:
-    """One login under way, as the log will tell it."""
+    """One login under way, as the log will tell it. asked: may have logged in at home already."""
 
-    __slots__ = ("began", "mechanism", "session", "user")
+    __slots__ = ("asked", "began", "mechanism", "session", "user")
 
-    def __init__(self, session: ReferralServer, mechanism: str, user: str, began: float) -> None:
+    def __init__(
+        self,
+        session: ReferralServer,
+        mechanism: str,
+        user: str,
+        began: float,
+        asked: AskedAtHome | None = None,
+    ) -> None:
+        self.asked = asked
         self.session = session
         self.mechanism = mechanism
         self.user = user
@@ -95,6 +121,11 @@ class Attempt:
             mechanism=self.mechanism,
             listener=session.door.listener,
         )
+
+    async def leave_home(self) -> None:
+        """Log out where we have logged in to prove the password; the client goes on without us."""
+        if self.asked is not None:
+            await self.asked.leave()
 
     def log(self, result: str, target: str = "", source: str = "", cause: str = "") -> None:
         """Write the one line."""
@@ -139,7 +170,7 @@ async def _away(
     if how != "refer":
         order = order_if_wanted(session, attempt.user, decision, secret, how)
         if order is not None:
-            return await relay(session, attempt, order, decision.source)
+            return await _relay(session, attempt, order, decision.source)
     return await _refer(session, attempt, decision, how)
 
 
@@ -152,12 +183,26 @@ async def _refuse(
         how = session.door.choosing.choose(away.how, session.peer_host)
         order = order_if_wanted(session, attempt.user, away, secret, how, returned=True)
         if order is not None:
-            return await relay(session, attempt, order, away.source)
+            return await _relay(session, attempt, order, away.source)
+    await attempt.leave_home()
     attempt.log("refused", source=decision.source, cause=decision.cause or decision.text)
     return answers.refused(decision)
 
 
+async def _relay(
+    session: ReferralServer, attempt: Attempt, order: RelayOrder, source: str
+) -> Answer:
+    try:
+        return await relay(session, attempt, order, source)
+    except AuthenticationFailed as error:
+        # It was right a while ago, when it was remembered.
+        session.door.authenticator.forget(attempt.user)
+        await _fail(attempt, error)
+        raise
+
+
 async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer, how: How) -> Answer:
+    await attempt.leave_home()
     if decision.authenticated and session.door.realm is None:
         # Nothing can be read here after all; where the user's own mailboxes are is still true.
         decision = attrs.evolve(decision, authenticated=False, memo={})
@@ -176,6 +221,7 @@ async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer, how
 
 
 async def _serve(session: ReferralServer, attempt: Attempt, decision: Serve) -> Answer:
+    await attempt.leave_home()
     try:
         await _open_account(session, attempt.user)
     except LoginReferral as error:

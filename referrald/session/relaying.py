@@ -110,13 +110,22 @@ def follows(session: ReferralServer) -> bool:
 async def relay(
     session: ReferralServer, attempt: Attempt, order: RelayOrder, source: str
 ) -> Answer:
-    """Log in at home and answer; from then on the session is the home server's."""
+    """Log in at home and answer; from then on the session is the home server's.
+
+    Who was asked for a proof there is logged in already. Where home servers are asked, a no of one
+    raises `AuthenticationFailed`.
+    """
     assert session.door.relay is not None
+    asked = attempt.asked
     try:
-        spliced = await session.door.relay.open(order)
+        spliced = None if asked is None else asked.take(order)
+        if spliced is None:
+            spliced = await session.door.relay.open(order)
     except ReferraldError as error:
-        cause = _without_secrets(str(error), order)
+        cause = without_secrets(str(error), order)
         if isinstance(error, AuthenticationFailed):
+            if asked is not None:
+                raise AuthenticationFailed(f"the home server says: {cause}") from None
             attempt.log("refused", source=source, cause=f"the home server says: {cause}")
             return no(AuthenticationFailed.public, Code("AUTHENTICATIONFAILED"))
         # What it was is for the operator: the client can do nothing but try again.
@@ -137,7 +146,7 @@ async def relay(
     return ok("Logged in.", Code("CAPABILITY", listed) if listed else None)
 
 
-def _without_secrets(words: str, order: RelayOrder) -> str:
+def without_secrets(words: str, order: RelayOrder) -> str:
     """Take out of a server's words what it may have repeated of the client's own."""
     for secret in (order.password, order.token):
         if secret:

@@ -12,7 +12,9 @@ from twisted.cred.error import LoginFailed, UnhandledCredentials
 from twisted.internet.defer import maybeDeferred
 
 from referrald.errors import AuthenticationFailed, NotPossible, Unavailable, WireError
+from referrald.interfaces import HomeLogin
 from referrald.session import capabilities
+from referrald.session.athome import AskedAtHome
 from referrald.session.login import admit, require_privacy
 from referrald.session.relaying import secret_of
 from referrald.session.table import Answer
@@ -27,7 +29,8 @@ async def authenticate(session: ReferralServer, mechanism: str, initial: bytes |
     require_privacy(session)
     if mechanism not in capabilities.mechanisms(session):
         raise NotPossible("unknown mechanism", public="That mechanism is not offered here.")
-    channel = Channel(session, None if initial is None else decode(initial))
+    asked = AskedAtHome.of(session, mechanism)
+    channel = Channel(session, None if initial is None else decode(initial), asked)
     own = session.challengers.get(mechanism.encode("ascii"))
     if own is not None:
         proof = _challenge_response(session, channel, own())
@@ -35,7 +38,7 @@ async def authenticate(session: ReferralServer, mechanism: str, initial: bytes |
         proof = session.door.authenticator.exchange(mechanism, channel)
     try:
         secret = partial(secret_of, mechanism, channel.messages)
-        return await admit(session, mechanism, "", proof, secret)
+        return await admit(session, mechanism, "", proof, secret, asked)
     except Cancelled:
         return bad("Authentication exchange cancelled.")
 
@@ -47,11 +50,14 @@ class Cancelled(WireError):
 class Channel:
     """A SASL exchange as its mechanism sees it (`referrald.interfaces.SaslChannel`)."""
 
-    def __init__(self, session: ReferralServer, initial: bytes | None) -> None:
+    def __init__(
+        self, session: ReferralServer, initial: bytes | None, home: AskedAtHome | None = None
+    ) -> None:
         self.initial = initial
         # A relay has to say the same at the user's home; gone with the exchange.
         self.messages = [] if initial is None else [initial]
         self.certificate: Any = capabilities.certificate(session)
+        self.home: HomeLogin | None = home
         self._session = session
 
     def __repr__(self) -> str:

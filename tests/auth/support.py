@@ -67,9 +67,11 @@ class ScriptedChannel:
         initial: bytes | None = None,
         responses: Sequence[bytes | Callable[[bytes], bytes]] = (),
         certificate: Any = None,
+        home: Any = None,
     ) -> None:
         self.initial = initial
         self.certificate = certificate
+        self.home = home
         self.challenges: list[bytes] = []
         self._responses = list(responses)
 

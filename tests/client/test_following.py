@@ -39,7 +39,9 @@ class FollowingCase(SynchronousTestCase):
 
         self.net.servers[host, port] = make
 
-    def open(self, url: str = "imap://front.example/", **policy: Any) -> Any:
+    def open(
+        self, url: str = "imap://front.example/", *, proof: bool = False, **policy: Any
+    ) -> Any:
         settings = {"origin": "front.example", "allowed": ("*.example",), **policy}
         follower = LoginFollower(
             self.net.clock,
@@ -47,6 +49,7 @@ class FollowingCase(SynchronousTestCase):
             CredentialPolicy(**settings),
             on_step=self.steps.append,
             dial=self.net.dial,
+            proof=proof,
         )
         return self.net.drive(follower.open(url))
 
@@ -103,6 +106,12 @@ class Following(FollowingCase):
         self.server("front.example", greeting=b"* BYE too many")
         self.assertRaises(TurnedAway, self.open)
         self.assertEqual({step.outcome for step in self.steps}, {"refused"})
+
+    def test_one_that_asks_for_no_password_is_no_proof(self) -> None:
+        self.server("front.example", greeting=b"* PREAUTH [CAPABILITY IMAP4rev1] come in")
+        self.assertEqual(self.open().target.host, "front.example")
+        self.assertRaises(Forbidden, self.open, proof=True)
+        self.assertEqual(self.outcomes()[-1], ("front.example", "forbidden"))
 
     @proves("L10")
     def test_two_that_refer_to_each_other_are_noticed(self) -> None:

@@ -6,8 +6,8 @@ from twisted.cred.credentials import IAnonymous
 
 from referrald.config import parts
 from referrald.interfaces import IBearerToken
-from referrald.model import Problem, Server
-from tests.config.fakes import ConfigTestCase
+from referrald.model import Problem, Security, Server
+from tests.config.fakes import ConfigTestCase, FakeFactory
 from tests.proves import proves
 
 
@@ -154,6 +154,43 @@ class Checkers(ConfigTestCase):
         self.assertEqual(
             self.lines(mechanisms=["CRAM-MD5"])[0].partition("; ")[0],
             '/d/r.toml: auth.mechanisms: "CRAM-MD5" is not known',
+        )
+
+    def test_home_servers_can_be_asked_instead(self) -> None:
+        self.factory.servers = [Server(host="home.example")]
+        self.assertEqual(
+            self.lines(home=True, home_cache="1m", backends=[], mechanisms=["XOAUTH2"]), []
+        )
+
+    def test_home_servers_that_nobody_names(self) -> None:
+        self.assertEqual(
+            self.lines(home=True),
+            [
+                "/d/r.toml: auth.home: no backend names a home server to ask; "
+                "name one in a [[backend]]"
+            ],
+        )
+        self.patch(FakeFactory, "targets", None)
+        self.assertEqual(self.lines(home=True), [])
+
+    def test_home_servers_without_tls(self) -> None:
+        self.factory.servers = [
+            Server(host=host, security=Security.CLEAR) for host in ("a.example", "b.test")
+        ]
+        wanted = {"auth": {"home": True}, "referral": {"allow_clear": ["*.EXAMPLE"]}}
+        self.assertEqual(
+            self.problems_of(**wanted),
+            [
+                '/d/r.toml: [[backend]] #1 home: "b.test" has no TLS, so that no password is tried '
+                "there; name it in referral.allow_clear, or give it TLS"
+            ],
+        )
+        self.assertEqual(self.problems_of(), [])
+
+    def test_remembering_without_asking(self) -> None:
+        self.assertEqual(
+            self.lines(home_cache="1m"),
+            ["/d/r.toml: auth.home_cache: is of no use where no home is asked; set home = true"],
         )
 
     def test_mechanisms_without_sasl(self) -> None:

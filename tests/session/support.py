@@ -46,7 +46,9 @@ class Passwords:
     def normalise(self, user: str) -> str:
         return user.lower()
 
-    async def password(self, user: str, password: bytes, authzid: str = "") -> str:
+    async def password(
+        self, user: str, password: bytes, authzid: str = "", home: Any = None
+    ) -> str:
         self.seen.append((user, password))
         if self.held is not None:
             await self.held

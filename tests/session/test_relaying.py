@@ -142,7 +142,7 @@ class Relaying(RelayCase):
         sent = self.made[0].seen[0].rpartition(b" ")[2]
         self.assertEqual(b64decode(sent), b"\0al\0bl\xe9ub")
 
-    async def anyone(self, user: str, password: bytes, authzid: str = "") -> str:
+    async def anyone(self, user: str, password: bytes, authzid: str = "", home: Any = None) -> str:
         return user
 
     def test_the_second_server_when_the_first_is_down(self) -> None:
