@@ -34,8 +34,10 @@ from referrald.relay.connector import RelayConnector, RelaySettings
 from referrald.relay.refusals import Refusals
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
+from referrald.routing.held import HeldLogins
 from referrald.routing.locations import Locations
 from referrald.routing.mailboxes import MailboxRouter, MailboxRouting
+from referrald.routing.moving import Mover
 from referrald.routing.outages import BackendEvent
 from referrald.routing.policy import PolicySettings
 from referrald.routing.router import Router
@@ -68,6 +70,8 @@ class Lasting:
         self.store = MemoryStore(public=self.public)
         self.routing = MailboxRouting()
         self.followers = Followers(reactor.seconds)
+        self.mover = Mover(reactor, self.moved)
+        self.held = HeldLogins(reactor)
         self.loops = StormBreaker(clock=reactor.seconds, count=LOOP_COUNT, window=LOOP_WINDOW)
         self._breaker: tuple[tuple[int, float], StormBreaker] | None = None
 
@@ -82,6 +86,10 @@ class Lasting:
     def handshake_failed(self, address: str, reason: str) -> None:
         """Note a TLS handshake that came to nothing."""
         self.notes.note(f"handshake {address}", f"{address}: {reason}")
+
+    def moved(self, line: str) -> None:
+        """Note what becomes of sessions whose users have moved; these are summaries already."""
+        self.notes.note(f"moved {line}", line)
 
     def backend_event(self, event: BackendEvent) -> None:
         """Note that a backend went down, came back or gave nonsense."""
@@ -104,6 +112,7 @@ class Lasting:
 
     def close(self) -> None:
         """Let go of files and timers."""
+        self.mover.stop()
         self.wheel.stop()
         self.notes.close()
         self.logins.close()
@@ -134,7 +143,7 @@ class Assembly:
             on_event=lasting.backend_event,
         )
         self.authenticator = self._authenticator(extra_checkers)
-        self.router = Router(self.directory, _policy(config), lasting.breaker(config))
+        self.router = Router(self.directory, _policy(config), lasting.breaker(config), lasting.held)
         locations = Locations(
             self.backends,
             clock=reactor,
@@ -203,6 +212,8 @@ class Assembly:
         """Make an assembly that stands alone, as for a look from outside."""
         assembly = cls(config, reactor, Lasting(reactor, config))
         assembly.take_over()
+        # Whoever looks from outside is told at once that a user is held.
+        assembly.lasting.held.use(assembly.router.look, 0)
         return assembly
 
     async def transcript(self, lines: Sequence[bytes]) -> bytes:
@@ -211,8 +222,13 @@ class Assembly:
         return await transcript(self.door(listeners[0]), lines)
 
     def take_over(self) -> None:
-        """Find the mailboxes of open accounts from now on."""
-        self.lasting.routing.use(self.mailboxes)
+        """Say from now on where the mailboxes of open accounts and the users of sessions are."""
+        lasting, relay = self.lasting, self.config.relay
+        lasting.routing.use(self.mailboxes)
+        lasting.mover.use(self.directory, grace=relay.grace, spread=relay.spread)
+        # Whoever waits is not to be put out for being slow to log in.
+        hold = min(relay.hold, self.config.limits.auth_time / 2)
+        lasting.held.use(self.router.look, hold)
 
     async def account(self, user: str) -> Any:
         """Give the account of a user, as a session would get it; raises `Unavailable`."""
@@ -242,6 +258,8 @@ class Assembly:
         self.authenticator.forget(user)
         self.mailboxes.forget(user)
         self.lasting.routing.changed(user)
+        self.lasting.mover.changed(user)
+        self.lasting.held.changed(user)
 
     async def stop(self) -> None:
         """Let go of backends and threads."""
@@ -277,6 +295,7 @@ class Assembly:
             refer_status=config.referral.status,
             one_url=Programs(config.referral.one_url),
             followers=lasting.followers,
+            live=lasting.mover,
             relay=self.relay,
             refusals=self.refusals,
             choosing=choosing_for(config, listener),

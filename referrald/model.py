@@ -47,6 +47,7 @@ class Home:
     auth: the SASL mechanism that a referral prescribes, ``*`` for any (RFC 5092 section 3.2).
     public_here: public mailboxes can be read here, so a login succeeds with ``OK [REFERRAL]``.
     closed: the login is refused with this text, whatever else stands here.
+    held: a migration copies the user's mail, so that nobody may be logged in for a while.
     ttl: seconds that this answer may be cached; ``None`` means as configured, 0 means never.
     how: whether clients of this user are referred or relayed; ``None`` means as configured.
     source: the name of the backend that said so; filled in by the directory.
@@ -57,6 +58,7 @@ class Home:
     auth: str = "*"
     public_here: bool = False
     closed: str | None = None
+    held: bool = False
     ttl: float | None = None
     how: How | None = None
     source: str = ""
@@ -119,12 +121,14 @@ class Refuse:
     """Answer ``NO`` with an RFC 5530 code; ``cause`` is for the log only.
 
     instead: a referral that was not given because the client does not follow it.
+    held: the user is held, and may be let in soon.
     """
 
     code: str | None
     text: str
     cause: str = ""
     instead: Refer | None = None
+    held: bool = False
     outcome: Literal["refuse"] = "refuse"
     source: str = ""
 

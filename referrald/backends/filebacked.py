@@ -87,6 +87,7 @@ def home_for(user: str, home: Home, name: str | None, is_template: bool) -> Home
         auth=home.auth,
         public_here=home.public_here,
         closed=home.closed,
+        held=home.held,
         ttl=home.ttl,
         how=home.how,
     )

@@ -19,6 +19,8 @@ def encode(home: Home) -> bytes:
         fields["public_here"] = True
     if home.closed is not None:
         fields["closed"] = home.closed
+    if home.held:
+        fields["held"] = True
     if home.ttl is not None:
         fields["ttl"] = home.ttl
     if home.how is not None:

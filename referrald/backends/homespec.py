@@ -14,7 +14,7 @@ from referrald.backends.variables import expand, is_template
 from referrald.model import Home, How, Server
 
 HERE = "here"
-KEYS = ("server", "user", "auth", "public_here", "login", "closed", "ttl")
+KEYS = ("server", "user", "auth", "public_here", "login", "closed", "held", "ttl")
 FORM = '"here", a server, a list of servers, or a table with ' + ", ".join(KEYS)
 LOGINS: tuple[How, ...] = ("refer", "relay", "auto")
 LONGEST_TEXT = 1_000
@@ -124,6 +124,9 @@ class HomeReader:
     def _closed(self, value: object) -> str:
         return read_text(value, LONGEST_TEXT)
 
+    def _held(self, value: object) -> bool:
+        return read_boolean(value)
+
     def _ttl(self, value: object) -> float:
         return read_ttl(value)
 
@@ -165,7 +168,7 @@ def read_user(text: str) -> tuple[str, bool]:
 
 
 def words_of(text: str) -> object:
-    """Read a home from a line of text: ``a,b user=NAME public_here``, or ``closed REASON``.
+    """Read a home from a line of text: ``a,b user=NAME public_here held``, or ``closed REASON``.
 
     The result is for `HomeReader.read`; it may still be wrong.
     """

@@ -31,7 +31,7 @@ CLOSED = "Login is disabled for this account."
 
 READ = (
     "host", "port", "ssl", "starttls", "nologin", "reason", "destuser", "user", "fail",
-    "proxy", "proxy_maybe",
+    "held", "proxy", "proxy_maybe",
 )  # fmt: skip
 
 # They steer Dovecot's proxy or its other parts; without them nobody gets in who should not.
@@ -51,6 +51,8 @@ REFUSED = {
     "noauthenticate": "it leaves the password to another database",
     "username": "it changes who the user is",
 }
+
+YES = ("yes", "y", "true", "1")
 
 _TWO_LINES = re.compile(r":[{$]|::")
 
@@ -92,6 +94,8 @@ class ExtraReader:
             extra = self._elsewhere(fields, user)
         else:
             extra = self._without_host(fields, user)
+        if _is_held(fields):
+            extra = attrs.evolve(extra, home=attrs.evolve(extra.home, held=True))
         return extra if shared else attrs.evolve(extra, shared=False)
 
     def _fields(self, text: str) -> dict[str, str]:
@@ -160,13 +164,22 @@ def _name_there(fields: dict[str, str]) -> tuple[str, bool] | None:
 def _security(fields: dict[str, str]) -> Security | None:
     """Give what ``ssl`` and ``starttls`` say; to Dovecot even ``ssl=no`` is a yes."""
     for key in ("ssl", "starttls"):
-        if key in fields and fields[key] not in ("yes", "any-cert", "y", "true", "1"):
+        if key in fields and fields[key] not in ("any-cert", *YES):
             raise Wrong(f'"{show(fields[key])}" for {key} is neither yes nor any-cert')
     if "ssl" in fields and "starttls" in fields:
         raise Wrong("both ssl and starttls", "keep one of them")
     if "ssl" in fields:
         return Security.TLS
     return Security.STARTTLS if "starttls" in fields else None
+
+
+def _is_held(fields: dict[str, str]) -> bool:
+    """Say whether the user's mail is being copied: a field of ours, which Dovecot passes over."""
+    if "held" not in fields:
+        return False
+    if fields["held"] not in ("", *YES):
+        raise Wrong(f'"{show(fields["held"])}" for held is not yes', "write held, or leave it out")
+    return True
 
 
 def _folded(host: str) -> str:

@@ -381,6 +381,32 @@ RELAY = Section(
             default="",
             help="The password of that user.",
         ),
+        Option(
+            name="grace",
+            kind="duration",
+            default=10.0,
+            minimum=0,
+            help="When a user has moved to another home or is held: how long sessions that are "
+            "open go on, relayed or served here, before they end with `BYE`. One that is moved "
+            "back within that time goes on.",
+        ),
+        Option(
+            name="spread",
+            kind="duration",
+            default=30.0,
+            minimum=0,
+            help="Over how much time after `grace` those sessions end, each at a moment of its "
+            "own, so that not all users come back at once.",
+        ),
+        Option(
+            name="hold",
+            kind="duration",
+            default=20.0,
+            minimum=0,
+            help="How long a login waits for a user who is held while a migration copies mail; "
+            "then it gets `NO [UNAVAILABLE]`. 0 refuses at once. At most half of "
+            "`limits.auth_time` counts.",
+        ),
     ),
 )
 

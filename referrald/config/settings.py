@@ -105,7 +105,10 @@ class NetworkSettings:
 
 @attrs.frozen(kw_only=True)
 class RelaySection:
-    """How home servers are reached for clients; ``timeout`` and ``deadline`` in seconds."""
+    """How home servers are reached for clients, and what happens when a user moves.
+
+    Times are in seconds.
+    """
 
     ca: str = ""
     timeout: float = 10.0
@@ -114,6 +117,9 @@ class RelaySection:
     proxy: tuple[str, ...] = ()
     master_user: str = ""
     master_password: str = attrs.field(default="", repr=False)
+    grace: float = 10.0
+    spread: float = 30.0
+    hold: float = 20.0
 
 
 @attrs.frozen(kw_only=True)

@@ -222,7 +222,12 @@ def _home(home: Home | None) -> dict[str, Any]:
     if home is None:
         return {"home": "unknown"}
     servers = [_server(server) for server in home.servers]
-    return {"home": servers or "here", "user there": home.user, "closed": home.closed}
+    return {
+        "home": servers or "here",
+        "user there": home.user,
+        "closed": home.closed,
+        "held": home.held or None,
+    }
 
 
 def _kept(config: Config, home: Home | None) -> float:

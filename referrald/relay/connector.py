@@ -154,7 +154,7 @@ class RelayConnector:
         arrived = await follower.go(_target(server, order.user), secure=order.secure)
         await arrived.connection.ask_capabilities()
         there = f"{arrived.target.host}:{arrived.target.port}"
-        return Splice(arrived.connection, there, way.heard)
+        return Splice(arrived.connection, there, server, order.user, way.heard)
 
     async def _introduce(
         self, order: RelayOrder, heard: Heard, connection: ImapConnection, target: Target

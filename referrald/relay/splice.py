@@ -9,6 +9,7 @@ from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from referrald.client.connection import ImapConnection
+from referrald.model import Server
 from referrald.relay.heard import Heard
 
 
@@ -32,14 +33,24 @@ class Downstream(Protocol):
 class Splice:
     """Passes bytes between a session and a connection that is logged in.
 
-    target: the server, for the log. to_home, to_client: bytes so far. It is the producer of the
-    home's transport: what that cannot send, the client is not read for.
+    target: the server, for the log. server, user: where the login went first, and as whom.
+    to_home, to_client: bytes so far. It is the producer of the home's transport: what that cannot
+    send, the client is not read for.
     """
 
     transport: Any = None
 
-    def __init__(self, connection: ImapConnection, target: str, heard: Heard | None = None) -> None:
+    def __init__(
+        self,
+        connection: ImapConnection,
+        target: str,
+        server: Server,
+        user: str,
+        heard: Heard | None = None,
+    ) -> None:
         self.target = target
+        self.server = server
+        self.user = user
         self._heard = heard or Heard()
         self.capabilities = b" ".join(name.encode("ascii") for name in connection.offered)
         self.to_home = self.to_client = 0

@@ -71,6 +71,8 @@ def _faults(home: Any) -> Iterator[str]:
         yield "auth is empty or no text"
     if not isinstance(home.public_here, bool):
         yield "public_here is no boolean"
+    if not isinstance(home.held, bool):
+        yield "held is no boolean"
     if home.closed is not None and not isinstance(home.closed, str):
         yield "closed is no text"
     if home.ttl is not None and not is_time(home.ttl):

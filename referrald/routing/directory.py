@@ -8,7 +8,7 @@ from operator import attrgetter
 import attrs
 from twisted.internet.interfaces import IReactorTime
 
-from referrald.interfaces import IReferralBackend
+from referrald.interfaces import IReferralBackend, IWatchableBackend
 from referrald.model import Home, Login
 from referrald.routing.asking import ask
 from referrald.routing.cache import Cache, Entry
@@ -17,6 +17,9 @@ from referrald.routing.lifecycle import Lifecycle
 from referrald.routing.lookups import Lookups
 from referrald.routing.outages import BackendEvent, Outages
 from referrald.routing.settings import DirectorySettings
+
+HELD_KEPT = 1.0
+"""Seconds that it is kept that a user is held, when nobody would tell that this is over."""
 
 
 @attrs.frozen(kw_only=True)
@@ -57,12 +60,15 @@ class Directory:
         self._cache = Cache[str, Home](
             size=settings.size, stale=settings.stale, seconds=self._seconds
         )
+        self._telling = {
+            name for name, backend in backends if IWatchableBackend(backend, None) is not None
+        }
         self._outages = Outages([name for name, _ in backends], self._seconds, on_event)
         chain = Chain[Login, str, Home](
             backends,
             key=attrgetter("user"),
             ask=ask,
-            ttl=attrgetter("ttl"),
+            ttl=self._ttl,
             clock=clock,
             settings=settings,
             cache=self._cache,
@@ -80,6 +86,12 @@ class Directory:
         """Fail what is under way and stop the backends."""
         self._lookups.stop()
         await self._lifecycle.stop()
+
+    def _ttl(self, home: Home) -> float | None:
+        """Give how long an answer is kept; None is as usual."""
+        if not home.held or home.source in self._telling:
+            return home.ttl
+        return HELD_KEPT if home.ttl is None else min(home.ttl, HELD_KEPT)
 
     async def home(self, login: Login) -> Home | None:
         """Give the home of ``login.user``, None when no backend knows one.

@@ -87,6 +87,8 @@ def decide(login: Login, home: Home | None, settings: PolicySettings) -> Decisio
         )
     if home.closed is not None:
         return refuse_closed(home)
+    if home.held:
+        return refuse_held(home)
     if home.here:
         return Serve(source=home.source)
     return _refer(login, home, settings)
@@ -96,6 +98,17 @@ def refuse_closed(home: Home) -> Refuse:
     """Turn away a user whose account is closed."""
     text = home.closed or "This account is closed."
     return Refuse(code=None, text=text, cause=f"closed: {text}", source=home.source)
+
+
+def refuse_held(home: Home) -> Refuse:
+    """Turn away a user whose mail is being copied, for now."""
+    return Refuse(
+        code=Unavailable.code,
+        text="This mailbox is being moved; please try again in a few minutes.",
+        cause="held: the mailbox is being moved",
+        held=True,
+        source=home.source,
+    )
 
 
 def _refer(login: Login, home: Home, settings: PolicySettings) -> Decision:

@@ -9,6 +9,7 @@ from referrald.model import Decision, Home, Login, Refer, Refuse, Serve
 from referrald.routing.cache import Entry
 from referrald.routing.directory import Directory
 from referrald.routing.guard import StormBreaker
+from referrald.routing.held import HeldLogins
 from referrald.routing.policy import PolicySettings, decide
 
 
@@ -28,18 +29,23 @@ class Outcomes:
 
 
 class Router:
-    """Decides about logins; never raises a `ReferraldError`."""
+    """Decides about logins.
+
+    held: where logins of users wait whose mail is being copied; None refuses them at once.
+    """
 
     def __init__(
         self,
         directory: Directory,
         policy: PolicySettings | None = None,
         breaker: StormBreaker | None = None,
+        held: HeldLogins | None = None,
     ) -> None:
         self.directory = directory
         self.outcomes = Outcomes()
         self._policy = policy or PolicySettings()
         self._breaker = breaker
+        self._held = held
         self._cached = directory.cached
 
     @property
@@ -52,18 +58,16 @@ class Router:
         self._policy = policy
 
     async def route(self, login: Login) -> Decision:
-        """Decide what is done about a login; for a user in the cache without suspending."""
-        entry = self._cached(login.user)
-        if entry is None:
-            try:
-                entry = await self.directory.find(login)
-            except ReferraldError as error:
-                return self._unavailable(error)
-        memo: tuple[PolicySettings, Decision] | None = entry.memo
-        if memo is not None and memo[0] is self._policy:
-            decision = memo[1]
-        else:
-            decision = self._decide(login, entry)
+        """Decide what is done about a login; for a user in the cache without suspending.
+
+        Waits for one who is held. Never raises a `ReferraldError`.
+        """
+        try:
+            decision = await self.look(login)
+            if isinstance(decision, Refuse) and decision.held and self._held is not None:
+                decision = await self._held.wait(login, decision)
+        except ReferraldError as error:
+            return self._unavailable(error)
         if isinstance(decision, Refer):
             return self._refer(login, decision)
         if isinstance(decision, Serve):
@@ -72,17 +76,27 @@ class Router:
             self.outcomes.refused += 1
         return decision
 
+    async def look(self, login: Login) -> Decision:
+        """Decide as `route` does, but wait for nobody and count nothing; raises `Unavailable`."""
+        entry = self._cached(login.user)
+        if entry is None:
+            entry = await self.directory.find(login)
+        memo: tuple[PolicySettings, Decision] | None = entry.memo
+        if memo is not None and memo[0] is self._policy:
+            return memo[1]
+        return self._decide(login, entry)
+
     async def away(self, login: Login) -> Refer | None:
         """Say where a user's home servers are, to ask them something; this counts nothing.
 
-        None for a user whose home is here or whom nobody knows. That an account is closed is not
-        told: who asks has not proved anything yet. Raises `Unavailable`.
+        None for a user whose home is here or whom nobody knows. That an account is closed
+        or held is not told: who asks has not proved anything yet. Raises `Unavailable`.
         """
         entry = self._cached(login.user) or await self.directory.find(login)
         home = entry.answer
         if home is None or home.here:
             return None
-        decision = decide(login, attrs.evolve(home, closed=None), self._policy)
+        decision = decide(login, attrs.evolve(home, closed=None, held=False), self._policy)
         if isinstance(decision, Refer):
             return decision
         raise Unavailable(decision.cause if isinstance(decision, Refuse) else "no home server")

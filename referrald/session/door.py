@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 import attrs
 
 from referrald.interfaces import HomeLogin, SaslChannel
-from referrald.model import Decision, Limits, Login, LoginEvent, Refer, RelayOrder
+from referrald.model import Decision, Limits, Login, LoginEvent, Refer, RelayOrder, Server
 from referrald.session.choosing import Choosing
 from referrald.session.followers import Followers
 from referrald.session.programs import Programs
@@ -79,9 +79,15 @@ class Wheel(Protocol):
 
 
 class Spliced(Protocol):
-    """A connection to a home server that is logged in."""
+    """A connection to a home server that is logged in.
+
+    server: the one of the order that was gone to first; target: where it ended, for the log.
+    user: the name there.
+    """
 
     target: str
+    server: Server
+    user: str
     capabilities: bytes
     to_home: int
     to_client: int
@@ -137,6 +143,28 @@ class Relay(Protocol):
     async def open(self, order: RelayOrder) -> Spliced:
         """Log in; raises a `ReferraldError`."""
         ...
+
+
+class Register(Protocol):
+    """Knows who is logged in; see `referrald.routing.live`."""
+
+    def join(self, session: Any) -> None:
+        """Remember a session that is logged in, as a `LiveSession`."""
+        ...
+
+    def leave(self, session: Any) -> None:
+        """Forget a session, if it was there."""
+        ...
+
+
+class Nobody:
+    """Knows nobody: sessions end by themselves only."""
+
+    def join(self, session: Any) -> None:
+        """Forget at once."""
+
+    def leave(self, session: Any) -> None:
+        """Do nothing."""
 
 
 class Breaker(Protocol):
@@ -196,6 +224,7 @@ class Door:
     allow_cleartext: take credentials without TLS.
     drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.2).
     sasl: offer AUTHENTICATE, not only LOGIN.
+    live: is told who is logged in.
     followers: the clients that ask for remote names; shared by all doors.
     ident: what the ID command answers (RFC 2971).
     clock: seconds, monotonic.
@@ -230,6 +259,7 @@ class Door:
     sasl: bool = True
     ident: Mapping[str, str] = attrs.field(factory=dict)
     extensions: tuple[Any, ...] = ()
+    live: Register = attrs.field(factory=Nobody, eq=False, repr=False)
     followers: Followers = attrs.field(eq=False, repr=False)
     memo: dict[Hashable, bytes] = attrs.field(factory=dict, eq=False, repr=False)
     before_login: ReaderLimits = attrs.field(init=False)

@@ -196,6 +196,7 @@ class Relayed:
         self._disarm()
         self._expect_life()
         reader, self.reader = self.reader, None
+        self.door.live.join(self)
         spliced.attach(self)
         rest = b"" if reader is None else reader.rest()
         if rest:

@@ -23,6 +23,7 @@ from referrald.session import answers, capabilities, legacy
 from referrald.session.door import Door
 from referrald.session.fronts import Fronted, peer_of
 from referrald.session.legacy import TwistedsFace
+from referrald.session.living import Living
 from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
 from referrald.session.relaying import Relayed
@@ -46,7 +47,7 @@ FEEDBACK = continuation("Ready.")
 
 @implementer(IPushProducer, IMailboxListener)
 class ReferralServer(
-    Relayed, Outgoing, Timing, Notices, Remote, Fronted, TwistedsFace, IMAP4Server
+    Relayed, Living, Outgoing, Timing, Notices, Remote, Fronted, TwistedsFace, IMAP4Server
 ):
     """An IMAP server session that serves, refers or refuses.
 
@@ -126,6 +127,7 @@ class ReferralServer(
         if self.mbox is not None:
             self.forsake_mailbox()
         self.end_relay("the client broke off")
+        self.door.live.leave(self)
         logout, self._onLogout = self._onLogout, None
         if logout is not None:
             logout()
@@ -342,6 +344,7 @@ class ReferralServer(
         self.state = "logout"
         self._disarm()
         self.end_relay("ended here")
+        self.door.live.leave(self)
         if self._registered:
             self._registered = False
             self.transport.unregisterProducer()
@@ -359,6 +362,7 @@ class ReferralServer(
         self._expect_life()
         if self.reader is not None:
             self.reader.limits = self.door.after_login
+        self.door.live.join(self)
 
     def start_tls(self) -> None:
         """Begin TLS; whatever was learnt or sent in the clear is forgotten (RFC 3501, 6.2.1)."""

@@ -51,6 +51,7 @@ RICH_HOMES: Mapping[str, Home] = {
     "frank@example.com": Home(servers=(SERVER,), user="fr ank@ex%mple", auth="PLAIN"),
     "grace": Home(servers=(SERVER,), public_here=True, ttl=12.5),
     "heidi": Home(closed="Moved away. Please ask the help desk, room 101!"),
+    "lena": Home(servers=(SERVER,), held=True),
     "ivan": Home(servers=(SERVER,), ttl=0.0),
     "judy": Home(servers=(SERVER,), how="relay"),
     "karl": Home(servers=(SERVER,), user="carl", how="refer"),

@@ -21,6 +21,7 @@ HOMES = st.builds(
     servers=st.lists(SERVERS, max_size=3).map(tuple),
     auth=st.sampled_from(["*", "PLAIN"]),
     public_here=st.booleans(),
+    held=st.booleans(),
     closed=st.none() | st.text(max_size=20),
     ttl=st.none() | st.floats(0, 1e6),
     how=st.sampled_from([None, "refer", "relay", "auto"]),

@@ -40,6 +40,7 @@ class HomeSpecs(SynchronousTestCase):
             ("c.example", Home(servers=(Server(host="c.example"),))),
             ("b.example:993", Home(servers=(B,))),
             ({"server": "here"}, Home()),
+            ({"server": "a", "held": True}, Home(servers=(A,), held=True)),
             ({"server": ["a", "b"], "public_here": True}, Home(servers=(A, B), public_here=True)),
             ({"server": "a", "auth": "plain", "ttl": 5}, Home(servers=(A,), auth="PLAIN", ttl=5.0)),
             ({"server": "a", "login": "relay"}, Home(servers=(A,), how="relay")),

@@ -107,6 +107,13 @@ class Fields(SynchronousTestCase):
             self.assertEqual(self.home(text, **own).how, how, text)
             self.assertIsNone(self.home(text, own_hosts=("here.example",)).how, text)
 
+    def test_a_user_may_be_held(self) -> None:
+        for text in ("held", "held=yes"):
+            self.assertEqual(self.home(text), Home(held=True))
+            self.assertEqual(self.home(f"host=h.example {text}"), Home(servers=(H,), held=True))
+        self.assertFalse(self.home("host=h.example").held)
+        self.assertIn('"no" for held is not yes', self.wrong("held=no"))
+
     @proves("L8")
     def test_the_name_there_may_be_another_one(self) -> None:
         for text, user, template in (

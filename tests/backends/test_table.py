@@ -244,6 +244,8 @@ def _toml(homes: Mapping[str, Home]) -> str:
             fields.append(f'auth = "{home.auth}"')
         if home.public_here:
             fields.append("public_here = true")
+        if home.held:
+            fields.append("held = true")
         if home.closed is not None:
             fields.append(f'closed = "{home.closed}"')
         if home.ttl is not None:
@@ -264,6 +266,8 @@ def _lines(homes: Mapping[str, Home]) -> str:
             words.append("user=" + home.user.replace("%", "%%"))
         if home.public_here:
             words.append("public_here")
+        if home.held:
+            words.append("held")
         if home.auth != "*":
             words.append(f"auth={home.auth}")
         if home.ttl is not None:

@@ -131,6 +131,13 @@ class Lookup(CtlTestCase):
         self.assertIn("decision  serve\nbackend   users\nhome      here\n", out)
         self.assertIn("ttl       1m\n", out)
 
+    def test_a_user_who_is_held(self) -> None:
+        self.assembly.found = Found(home=Home(held=True), source="users")
+        self.assembly.decision = Refuse(code="UNAVAILABLE", text="Later.", cause="held", held=True)
+        code, out, _ = self.run_ctl("lookup", "alice")
+        self.assertEqual(code, 1)
+        self.assertRegex(out, r"\nheld +yes\n")
+
     def test_a_user_whom_nobody_knows(self) -> None:
         self.assembly.decision = Refuse(code="AUTHENTICATIONFAILED", text="No.", cause="unknown")
         code, out, _ = self.run_ctl("lookup", "nobody")

@@ -45,6 +45,7 @@ class AnswersTests(SynchronousTestCase):
             {"auth": ""},
             {"auth": None},
             {"public_here": 1},
+            {"held": 1},
             {"closed": True},
             {"ttl": -1},
             {"ttl": float("nan")},

@@ -161,6 +161,13 @@ class Referred(AtHomeCase):
         self.assertEqual(self.asked(), [])
         self.assertIn("proves nothing", self.house.logins[0].cause)
 
+    def test_that_a_user_is_held_is_said_to_its_owner_only(self) -> None:
+        self.serve()
+        self.backend.set("alice", self.at(HOME, held=True))
+        self.assertIn(b"a NO [UNAVAILABLE] This mailbox is being moved", self.log_in())
+        wrong = self.log_in(b"LOGIN alice wrong")
+        self.assertTrue(wrong.startswith(b"a NO [AUTHENTICATIONFAILED]"), wrong)
+
     def test_an_account_that_is_closed_says_so_to_its_owner_only(self) -> None:
         self.serve()
         self.backend.set("alice", self.at(HOME, closed="Gone fishing."))
