@@ -30,6 +30,7 @@ from referrald.mailmodel import (
     Namespaces,
     ReferMailbox,
     RemoteMailbox,
+    Replica,
 )
 from referrald.model import Refuse, Serve, Server
 from referrald.stock import TwistedAccount
@@ -116,7 +117,9 @@ class ReferralAccount:
         for name in names:
             decision = await self.locate(name)
             if isinstance(decision, ReferMailbox):
-                raise MailboxReferral(decision.urls, personal=decision.personal)
+                raise MailboxReferral(
+                    decision.urls, personal=decision.personal, replicas=decision.replicas
+                )
             if isinstance(decision, Refuse):
                 raise refusal(decision)
 
@@ -177,6 +180,10 @@ class ReferralAccount:
         await self.require(name)
         await self.local.unsubscribe(name)
 
+    async def remember(self, name: str) -> None:
+        """Add a name to the subscriptions that are kept here."""
+        await self.local.subscribe(name)
+
     async def forget(self, name: str) -> None:
         """Take a name from the subscriptions that are kept here."""
         await self.local.unsubscribe(name)
@@ -204,7 +211,9 @@ class ReferralAccount:
         if elsewhere:
             pair = self._pair((old, decisions[0]), (new, decisions[1]))
             personal = all(each.personal for each in elsewhere)
-            raise MailboxReferral(pair, personal=personal, pairs=True)
+            raise MailboxReferral(
+                pair, personal=personal, pairs=True, replicas=_at_one_server(*decisions)
+            )
         # What is below INBOX stays where it is (RFC 3501 section 6.3.5).
         if self._routing is not None and old != INBOX:
             await self._require_below(old, new)
@@ -250,3 +259,14 @@ class ReferralAccount:
                 f"no URL for a mailbox of this server: {error.reason}",
                 public="One of these mailboxes is on another server.",
             ) from None
+
+
+def _at_one_server(old: MailboxDecision, new: MailboxDecision) -> tuple[Replica, ...]:
+    """Give the places of both names at one server, if there is one that has them."""
+    if not (isinstance(old, ReferMailbox) and isinstance(new, ReferMailbox)):
+        return ()
+    for before in old.replicas:
+        for after in new.replicas:
+            if (before.server, before.user) == (after.server, after.user):
+                return before, after
+    return ()

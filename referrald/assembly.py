@@ -296,6 +296,7 @@ class Assembly:
             one_url=Programs(config.referral.one_url),
             followers=lasting.followers,
             live=lasting.mover,
+            errands=self.relay,
             relay=self.relay,
             refusals=self.refusals,
             choosing=choosing_for(config, listener),

@@ -7,7 +7,7 @@ the private reason and goes to the log only. ``temporary`` says whether trying a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from twisted.cred.error import UnauthorizedLogin
 
@@ -159,16 +159,26 @@ class MailboxReferral(ReferraldError):
 
     urls: in order of preference; with ``pairs`` by turns the old and the new name of a RENAME.
     personal: the mailbox is there because all of the user's mail is.
+    replicas: what the URLs stand for (`referrald.mailmodel.Replica`), where that is known; with
+    ``pairs`` the old and the new name at one server, or nothing.
     """
 
     code = "REFERRAL"
     public = "That mailbox is on another server."
 
-    def __init__(self, urls: Sequence[str], *, personal: bool = False, pairs: bool = False) -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        personal: bool = False,
+        pairs: bool = False,
+        replicas: Sequence[Any] = (),
+    ) -> None:
         super().__init__("mailbox referral")
         self.urls = tuple(urls)
         self.personal = personal
         self.pairs = pairs
+        self.replicas = tuple(replicas)
 
 
 class ConfigurationError(ReferraldError):

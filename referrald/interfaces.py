@@ -366,6 +366,9 @@ class IReferralAccount(Interface):
     def unsubscribe(name: str) -> Awaitable[None]:
         """Take a name from the subscriptions."""
 
+    def remember(name: str) -> Awaitable[None]:
+        """Add a name to the subscriptions that are kept here, wherever the mailbox is."""
+
     def forget(name: str) -> Awaitable[None]:
         """Take a name from the subscriptions that are kept here, wherever the mailbox is."""
 

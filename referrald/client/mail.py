@@ -96,7 +96,7 @@ class ReferralClient:
         else:
             reply = await connection.command("LIST", *arguments)
         _require(reply)
-        return tuple(_listed(each) for each in reply.untagged if each.kind == b"LIST")
+        return tuple(listed(each) for each in reply.untagged if each.kind == b"LIST")
 
     async def select(self, name: str, *, read_only: bool = False) -> Found:
         """Open a mailbox, at the first replica that lets us; raises `NotAccepted`."""
@@ -238,10 +238,10 @@ async def _fetch(source: ImapConnection, uid: int) -> tuple[bytes, bytes, bytes]
 
 async def _take_back(made: Sequence[Found]) -> int:
     """Remove copies again, where their server says which they are; gives how many are left."""
-    uids = [found for each in made if (found := _APPENDED.search(each.reply.text))]
+    uids = [uid for each in made if (uid := appended_uid(each.reply)) is not None]
     if not made or len(uids) < len(made):
         return len(made)
-    connection, chosen = made[0].connection, Wire(b",".join(each[1] for each in uids))
+    connection, chosen = made[0].connection, Wire(b",".join(uids))
     try:
         _require(await connection.command("SELECT", mailbox(made[0].name)))
         deleted = Wire(b"+FLAGS.SILENT (\\Deleted)")
@@ -250,6 +250,12 @@ async def _take_back(made: Sequence[Found]) -> int:
     except ReferraldError:
         return len(made)
     return 0
+
+
+def appended_uid(reply: Reply) -> bytes | None:
+    """Give the UID that a message got, where the server says so (RFC 4315 section 3)."""
+    found = _APPENDED.search(reply.text)
+    return None if found is None else found[1]
 
 
 def _referral(reply: Reply) -> Referral | None:
@@ -267,7 +273,8 @@ def mailbox_pattern(pattern: str) -> bytes:
     return encode_utf7(pattern)
 
 
-def _listed(response: Response) -> Listed:
+def listed(response: Response) -> Listed:
+    """Read a line of LIST or LSUB."""
     found = _LIST.match(response.text)
     if found is None:
         return Listed(name="")

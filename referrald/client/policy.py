@@ -57,6 +57,11 @@ class CredentialPolicy:
     allowed: tuple[str, ...] = attrs.field(default=(), converter=_folded)
     allow_clear: tuple[str, ...] = attrs.field(default=(), converter=_folded)
 
+    def allows(self, host: str) -> bool:
+        """Say whether a server may be gone to at all."""
+        folded = fold_host(host)
+        return folded == self.origin or _names(self.allowed, folded)
+
     def clear_allowed(self, host: str, port: int) -> bool:
         """Say whether a server that offers no STARTTLS may be used all the same."""
         return port != IMAPS_PORT and _names(self.allow_clear, fold_host(host))

@@ -278,12 +278,14 @@ REFERRAL = Section(
         Option(
             name="mailboxes",
             kind="choice",
-            choices=("hide", "say"),
-            default="hide",
+            choices=("relay", "hide", "say"),
+            default="relay",
             help="What a client sees of mailboxes on other servers that has never asked for them "
-            "(with `RLIST`, `RLSUB` or `LIST (REMOTE)`). `hide`: they are not listed and do not "
-            "exist. `say`: they are listed, and opening one answers `NO` with the referral and a "
-            "text that tells a person where the mailbox is.",
+            "(with `RLIST`, `RLSUB` or `LIST (REMOTE)`). `relay`: they are listed, and all that is "
+            "done with them is done at their server through this connection, which logs in there "
+            "with what the client logged in with; where that cannot be done, as `say`. `hide`: "
+            "they are not listed and do not exist. `say`: they are listed, and opening one answers "
+            "`NO` with the referral and a text that tells a person where the mailbox is.",
         ),
         Option(
             name="status",

@@ -90,7 +90,7 @@ class ReferralSection:
     text_unfollowed: str
     login: How = "refer"
     follow: tuple[str, ...] = ()
-    mailboxes: Literal["hide", "say"] = "hide"
+    mailboxes: Literal["relay", "hide", "say"] = "relay"
     status: bool = False
     one_url: tuple[str, ...] = ("alpine",)
 

@@ -11,14 +11,22 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 
 from referrald.client.connection import ConnectionEnded, ImapConnection
-from referrald.client.following import Credentials, Forbidden, LoginFollower, Step, TurnedAway
-from referrald.client.policy import CredentialPolicy
+from referrald.client.following import (
+    Arrived,
+    Credentials,
+    Forbidden,
+    LoginFollower,
+    Step,
+    TurnedAway,
+)
+from referrald.client.policy import CredentialPolicy, fold_host
 from referrald.client.referrals import Target
 from referrald.client.transport import NotReached, Trust
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
 from referrald.relay.circuit import Admission, Circuit
+from referrald.relay.errands import Errands
 from referrald.relay.heard import Heard
 from referrald.relay.outgoing import dialler
 from referrald.relay.proxyheader import proxy_header
@@ -72,17 +80,44 @@ class RelayConnector:
         """Say whether there is something to log in with."""
         return bool(order.password or order.token or self._settings.master_user)
 
+    def allows(self, server: Server) -> bool:
+        """Say whether a server that another one names may be gone to; this one itself may not."""
+        host = fold_host(server.host)
+        if (host, server.port) in self._settings.own:
+            return False
+        return CredentialPolicy(origin="", allowed=self._settings.allowed).allows(host)
+
+    def errands(self, order: RelayOrder) -> Errands:
+        """Give a session what does its errands at other servers."""
+        return Errands(self, order, self._reactor)
+
     async def open(self, order: RelayOrder) -> Splice:
-        """Log in at the first server that can be reached; a home that refers is followed.
+        """Log in at the first server that can be reached, ready for passing bytes on.
 
         What home has said on the way that is for the client comes with the result.
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
+        way = _Way()
+        arrived = await self._reach(order, way)
+        there = f"{arrived.target.host}:{arrived.target.port}"
+        assert way.server is not None, "one has let us in"
+        return Splice(arrived.connection, there, way.server, order.user, way.heard)
+
+    async def log_in(self, order: RelayOrder) -> Arrived:
+        """Log in for single commands; what the server says besides is nobody's affair.
+
+        Raises as `open` does.
+        """
+        arrived = await self._reach(order, _Way())
+        arrived.connection.on_untagged = None
+        return arrived
+
+    async def _reach(self, order: RelayOrder, way: _Way) -> Arrived:
+        """Log in at the first server that can be reached; one that refers is followed."""
         if order.hops < 1:
             raise ProxyLoop("this login has come through too many proxies (x-proxy-ttl)")
-        way = _Way()
         limit = self._settings.deadline
-        work: Deferred[Splice] = Deferred.fromCoroutine(self._first(order, way))
+        work: Deferred[Arrived] = Deferred.fromCoroutine(self._first(order, way))
         call = self._reactor.callLater(limit, way.end, work)
         try:
             return await work
@@ -95,7 +130,7 @@ class RelayConnector:
             if call.active():
                 call.cancel()
 
-    async def _first(self, order: RelayOrder, way: _Way) -> Splice:
+    async def _first(self, order: RelayOrder, way: _Way) -> Arrived:
         """Try the servers in order, but for those that are to be left alone."""
         for server in order.servers:
             admission = self.circuit.admit(server)
@@ -108,11 +143,11 @@ class RelayConnector:
                 way.faults.append(str(error))
         raise Unavailable(f"no home server lets us in: {'; '.join(way.faults)}")
 
-    async def _try(self, order: RelayOrder, admission: Admission, way: _Way) -> Splice:
+    async def _try(self, order: RelayOrder, admission: Admission, way: _Way) -> Arrived:
         """Log in at one server, and say what was learnt about it."""
         way.begin()
         try:
-            splice = await self._log_in(order, admission.server, way)
+            arrived = await self._log_in(order, admission.server, way)
         except (NotReached, ConnectionEnded) as error:
             if way.referred:
                 admission.worked()
@@ -135,9 +170,10 @@ class RelayConnector:
             admission.spared()
             raise
         admission.worked()
-        return splice
+        way.server = admission.server
+        return arrived
 
-    async def _log_in(self, order: RelayOrder, server: Server, way: _Way) -> Splice:
+    async def _log_in(self, order: RelayOrder, server: Server, way: _Way) -> Arrived:
         follower = LoginFollower(
             self._reactor,
             self._credentials(order),
@@ -153,8 +189,7 @@ class RelayConnector:
         )
         arrived = await follower.go(_target(server, order.user), secure=order.secure)
         await arrived.connection.ask_capabilities()
-        there = f"{arrived.target.host}:{arrived.target.port}"
-        return Splice(arrived.connection, there, server, order.user, way.heard)
+        return arrived
 
     async def _introduce(
         self, order: RelayOrder, heard: Heard, connection: ImapConnection, target: Target
@@ -215,12 +250,14 @@ class _Way:
     """What happens while a login looks for its server.
 
     faults: why servers were passed over. referred: the one that is tried has referred on, so it
-    works, whatever comes of the others. overdue: there is no time left.
+    works, whatever comes of the others. overdue: there is no time left. server: the one that has
+    let us in.
     """
 
     def __init__(self) -> None:
         self.faults: list[str] = []
         self.heard = Heard()
+        self.server: Server | None = None
         self.referred = self.overdue = False
 
     def begin(self) -> None:

@@ -1,7 +1,8 @@
 """Who is told what of a mailbox that is on another server (RFC 2193): policy, and nothing else.
 
 A client that has asked for remote names gets the referral. For any other it is policy: the mailbox
-does not exist (``hide``), or a text tells a person where it is (``say``).
+does not exist (``hide``), a text tells a person where it is (``say``), or it is like any other and
+commands are carried out there (``relay``).
 """
 
 from __future__ import annotations
@@ -28,14 +29,14 @@ class Audience:
     """
 
     asks: bool
-    unasked: Literal["hide", "say"]
+    unasked: Literal["hide", "say", "relay"]
     refer_status: bool
     one_url: bool = False
 
     def is_told(self, error: MailboxReferral) -> bool:
         """Say whether this client may learn where the mailbox is."""
         # Where all of a user's mail is, the client was told when it logged in.
-        return self.asks or error.personal or self.unasked == "say"
+        return self.asks or error.personal or self.unasked != "hide"
 
     def answer(self, error: MailboxReferral) -> Status:
         """Refer, or deny that there is such a mailbox."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from referrald.session import (
+    away,
     elsewhere,
     fetching,
     general,
@@ -15,11 +16,13 @@ from referrald.session import (
     messages,
     sasl,
     searching,
+    transfer,
     uidplus,
 )
 from referrald.session.table import (
     ANY,
     AUTH,
+    AWAY,
     SELECT,
     UNAUTH,
     CommandSpec,
@@ -32,7 +35,7 @@ from referrald.wire import listing as lists
 
 ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("CAPABILITY", ANY, grammar.no_args, general.capability),
-    ("NOOP", ANY, grammar.no_args, general.noop),
+    ("NOOP", ANY - AWAY, grammar.no_args, general.noop),
     ("LOGOUT", ANY, grammar.no_args, general.logout),
     ("ID", ANY, grammar.id_, general.identify),
     ("STARTTLS", UNAUTH, grammar.no_args, general.starttls),
@@ -57,7 +60,7 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("CHECK", SELECT, grammar.no_args, mailboxes.check),
     ("EXPUNGE", SELECT, grammar.no_args, mailboxes.expunge),
     ("APPEND", AUTH, grammar.append, messages.append),
-    ("IDLE", AUTH, grammar.no_args, messages.idle),
+    ("IDLE", AUTH - AWAY, grammar.no_args, messages.idle),
     ("FETCH", SELECT, fetching.fetch, messages.fetch),
     ("STORE", SELECT, grammar.store, messages.store),
     ("COPY", SELECT, grammar.copy, messages.copy),
@@ -70,6 +73,22 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("UID MOVE", SELECT, grammar.copy, partial(messages.move, by_uid=True)),
     ("UID EXPUNGE", SELECT, uidplus.one_set, uidplus.uid_expunge),
     ("UID SEARCH", SELECT, searching.search, partial(messages.search, by_uid=True)),
+    ("NOOP", AWAY, grammar.no_args, partial(away.bare, b"NOOP")),
+    ("CHECK", AWAY, grammar.no_args, partial(away.bare, b"CHECK")),
+    ("EXPUNGE", AWAY, grammar.no_args, partial(away.bare, b"EXPUNGE")),
+    ("IDLE", AWAY, grammar.no_args, away.idle),
+    ("CLOSE", AWAY, grammar.no_args, away.close),
+    ("UNSELECT", AWAY, grammar.no_args, away.unselect),
+    *((name, AWAY, away.raw, away.forward) for name in ("FETCH", "STORE", "SEARCH")),
+    ("COPY", AWAY, grammar.copy, transfer.copy_away),
+    ("MOVE", AWAY, grammar.copy, transfer.move_away),
+    ("UID", AWAY, grammar.uid, messages.uid),
+    *(
+        (f"UID {name}", AWAY, away.raw, away.forward_uid)
+        for name in ("FETCH", "STORE", "SEARCH", "EXPUNGE")
+    ),
+    ("UID COPY", AWAY, grammar.copy, partial(transfer.copy_away, by_uid=True)),
+    ("UID MOVE", AWAY, grammar.copy, partial(transfer.move_away, by_uid=True)),
     *((name, AUTH, elsewhere.about, elsewhere.refer) for name in elsewhere.NAMES),
 )
 

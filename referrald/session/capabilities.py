@@ -29,6 +29,8 @@ def listed(session: ReferralServer) -> tuple[str, ...]:
         names += _before_login(session)
     else:
         names += AUTHENTICATED
+        if session.state == "away":
+            names = [name for name in names if name not in session.mbox.lacking]
     for extension in session.door.extensions:
         names += extension.capabilities(session)
     return tuple(dict.fromkeys(names))
@@ -76,7 +78,11 @@ def certificate(session: ReferralServer) -> object | None:
 def line(session: ReferralServer) -> bytes:
     """Give the list as the text of a CAPABILITY response or code."""
     key = None
-    if not session.door.extensions and session.challengers is type(session).challengers:
+    if (
+        session.state != "away"
+        and not session.door.extensions
+        and session.challengers is type(session).challengers
+    ):
         key = (session.state == "unauth", session.secure, certificate(session) is not None)
         known = session.door.memo.get(key)
         if known is not None:

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from twisted.mail.imap4 import IMessageCopier, IMessageFile
+from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 
+from referrald.errors import NoSuchMailbox
 from referrald.session import edge, uidplus
 from referrald.session.pace import Pace
+from referrald.wire.response import Code, StatusError, no
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
+
+
+READ_ONLY: Final = no("The mailbox is open for reading only.", Code("NOPERM"))
+TRY_CREATE: Final = no("There is no such mailbox.", Code("TRYCREATE"))
+
+
+@asynccontextmanager
+async def target(session: ReferralServer, name: str) -> AsyncIterator[Any]:
+    """Give a mailbox that takes messages, for the time being, or raise."""
+    try:
+        box = await session.mail.open(name, True)
+    except (NoSuchMailbox, TwistedNoSuchMailbox):
+        raise StatusError(TRY_CREATE) from None
+    try:
+        if not await edge.ask(box, "isWriteable"):
+            raise StatusError(READ_ONLY)
+        yield box
+    finally:
+        if getattr(box, "folder", None) is not None:
+            await edge.ask(box, "close")
 
 
 async def copy_all(session: ReferralServer, messages: list[Any], target: Any) -> list[Any]:

@@ -167,6 +167,18 @@ class Nobody:
         """Do nothing."""
 
 
+class Errands(Protocol):
+    """Carries commands out at other servers."""
+
+    def can(self, order: RelayOrder) -> bool:
+        """Say whether there is something to log in with."""
+        ...
+
+    def errands(self, order: RelayOrder) -> Any:
+        """Give what does one session's errands (`referrald.relay.errands`)."""
+        ...
+
+
 class Breaker(Protocol):
     """Counts referrals by whom and from where."""
 
@@ -214,6 +226,8 @@ class Door:
     referral_text, unfollowed_text: what is said behind a login referral, the second to a program
     that should have been relayed; ``{server}`` stands for the home server.
     one_url: programs that cannot read more than one URL.
+    errands: carries commands out at other servers for clients, or None: then ``relay`` in unasked
+    is the same as ``say``.
     relay: goes to home servers for clients, or None. choosing: who is relayed.
     refusals: given when passwords and tokens that nobody here knows are tried at the user's home
     server; needs router and relay.
@@ -245,10 +259,11 @@ class Door:
     greeting: str = "Ready."
     referral_text: str = "Your mailbox is on another server."
     unfollowed_text: str = "Your mailbox is on another server: {server}."
-    unasked: Literal["hide", "say"] = "hide"
+    unasked: Literal["hide", "say", "relay"] = "hide"
     refer_status: bool = False
     one_url: Programs = attrs.field(factory=Programs)
     loops: Breaker | None = None
+    errands: Errands | None = None
     relay: Relay | None = None
     refusals: Refusals | None = None
     trusted: tuple[IPv4Network | IPv6Network, ...] = ()

@@ -140,6 +140,10 @@ class ForeignAccount:
         """Take a subscription away."""
         await ask(self.account, "unsubscribe", name)
 
+    async def remember(self, name: str) -> None:
+        """Add a name to the subscriptions."""
+        await self.subscribe(name)
+
     async def forget(self, name: str) -> None:
         """Take a subscription away."""
         await self.unsubscribe(name)

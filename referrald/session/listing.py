@@ -10,7 +10,7 @@ from twisted.mail.imap4 import MailboxException, NegativeResponse
 
 from referrald.errors import ReferraldError
 from referrald.mailmodel import RemoteMailbox
-from referrald.session import mailboxes
+from referrald.session import beyond, mailboxes
 from referrald.session.names import Names, Row, rows
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
@@ -56,7 +56,7 @@ async def rlsub(session: ReferralServer, query: ListQuery) -> Answer:
 async def _answer(
     session: ReferralServer, query: ListQuery, kind: bytes, with_remote: bool
 ) -> Answer:
-    with_remote = with_remote or session.door.unasked == "say"
+    with_remote = with_remote or session.unasked != "hide"
     is_lsub = kind == b"LSUB"
     # All is gathered before the first line goes out: there is no half an answer.
     if query.asks_root and not is_lsub:
@@ -64,7 +64,7 @@ async def _answer(
     else:
         names = await _gather(session, query, is_lsub, with_remote)
     pace = Pace(session.door.clock, session.door.wheel)
-    found = rows(names, query, lsub=is_lsub, with_remote=with_remote)
+    found = rows(names, query, lsub=is_lsub, with_remote=with_remote, relaying=session.relays)
     lines = _Lines(kind, names.delimiter)
     for at in range(0, len(found), BATCH):
         await pace.breathe()
@@ -91,6 +91,8 @@ async def _gather(
         and not subscriptions.issubset(entry.name for entry in entries)
     ):
         remote = await mail.remote()
+        if session.relays:
+            remote = await beyond.with_below(session, remote)
     return Names(
         local=entries, remote=remote, subscriptions=subscriptions, delimiter=mail.delimiter
     )

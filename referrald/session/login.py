@@ -21,7 +21,7 @@ from referrald.interfaces import IReferralAccount
 from referrald.model import Decision, How, Login, LoginEvent, Refer, Refuse, RelayOrder, Serve
 from referrald.session import answers, capabilities
 from referrald.session.athome import AskedAtHome
-from referrald.session.relaying import Secret, follows, order_if_wanted, relay
+from referrald.session.relaying import Secret, follows, order_at, order_if_wanted, relay
 from referrald.session.table import Answer
 from referrald.wire.response import ok
 
@@ -159,7 +159,7 @@ async def _carry_out(
         return await _away(session, attempt, decision, secret)
     if isinstance(decision, Refuse):
         return await _refuse(session, attempt, decision, secret)
-    return await _serve(session, attempt, decision)
+    return await _serve(session, attempt, decision, secret)
 
 
 async def _away(
@@ -171,7 +171,7 @@ async def _away(
         order = order_if_wanted(session, attempt.user, decision, secret, how)
         if order is not None:
             return await _relay(session, attempt, order, decision.source)
-    return await _refer(session, attempt, decision, how)
+    return await _refer(session, attempt, decision, how, secret)
 
 
 async def _refuse(
@@ -201,14 +201,20 @@ async def _relay(
         raise
 
 
-async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer, how: How) -> Answer:
+async def _refer(
+    session: ReferralServer,
+    attempt: Attempt,
+    decision: Refer,
+    how: How,
+    secret: Callable[[], Secret],
+) -> Answer:
     await attempt.leave_home()
     if decision.authenticated and session.door.realm is None:
         # Nothing can be read here after all; where the user's own mailboxes are is still true.
         decision = attrs.evolve(decision, authenticated=False, memo={})
     if decision.authenticated:
         try:
-            await _open_account(session, attempt.user)
+            await _open_account(session, attempt.user, secret)
         except Unavailable as error:
             attempt.log("refused", source=decision.source, cause=str(error))
             raise
@@ -220,10 +226,12 @@ async def _refer(session: ReferralServer, attempt: Attempt, decision: Refer, how
     return answers.referred(decision, door.unfollowed_text if unfollowed else door.referral_text)
 
 
-async def _serve(session: ReferralServer, attempt: Attempt, decision: Serve) -> Answer:
+async def _serve(
+    session: ReferralServer, attempt: Attempt, decision: Serve, secret: Callable[[], Secret]
+) -> Answer:
     await attempt.leave_home()
     try:
-        await _open_account(session, attempt.user)
+        await _open_account(session, attempt.user, secret)
     except LoginReferral as error:
         attempt.log("referred", target=" ".join(error.urls), source="realm")
         raise
@@ -234,8 +242,11 @@ async def _serve(session: ReferralServer, attempt: Attempt, decision: Serve) -> 
     return ok("Logged in.", capabilities.code(session))
 
 
-async def _open_account(session: ReferralServer, user: str) -> None:
-    """Get the user's IAccount from the realm and enter the authenticated state."""
+async def _open_account(session: ReferralServer, user: str, secret: Callable[[], Secret]) -> None:
+    """Get the user's IAccount from the realm and enter the authenticated state.
+
+    What the client logged in with is kept where its mailboxes may be served from other servers.
+    """
     realm = session.door.realm
     if realm is None:
         raise Unavailable('this server keeps no mailboxes ([serve] store is "none")')
@@ -244,6 +255,8 @@ async def _open_account(session: ReferralServer, user: str) -> None:
     )
     _interface, account, logout = await opening
     session.authenticated(user, account, logout)  # type: ignore[arg-type]
+    if session.door.errands is not None and session.door.unasked == "relay":
+        session.order = order_at(session, user, secret())
 
 
 async def slow_down(session: ReferralServer) -> None:

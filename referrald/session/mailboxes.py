@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from referrald.errors import MailboxReferral
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
-from referrald.session import referring
+from referrald.session import beyond, referring
 from referrald.session.edge import ask, batches, flag_names, messages, native, uids
 from referrald.session.foreign import ATTRIBUTES, ForeignAccount, presenter
 from referrald.session.table import Answer
@@ -38,6 +38,10 @@ if TYPE_CHECKING:
 
 STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
 NO_FLAGS: Final = frozenset({"\\haschildren", "\\hasnochildren", *ATTRIBUTES})
+BETWEEN_SERVERS: Final = no(
+    "A mailbox cannot be renamed from one server to another; copy its messages instead.",
+    Code("CANNOT"),
+)
 LOOKED_THROUGH: Final = 1000
 """Messages among which SELECT looks for the first unseen one."""
 
@@ -55,7 +59,12 @@ async def examine(session: ReferralServer, name: str) -> Answer:
 async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
     # A SELECT that fails leaves nothing selected (RFC 3501 section 6.3.1).
     await session.leave_mailbox()
-    box = await session.mail.open(name, writable)
+    try:
+        box = await session.mail.open(name, writable)
+    except MailboxReferral as error:
+        if not beyond.carried(session, error):
+            raise
+        return await beyond.select(session, error.replicas, name, writable)
     writable = writable and bool(await ask(box, "isWriteable"))
     view = View(await uids(box, 1, int(await ask(box, "getMessageCount"))))
     flags = [flag for flag in flag_names(await ask(box, "getFlags")) if _is_flag(flag)]
@@ -137,13 +146,20 @@ async def create(session: ReferralServer, name: str, special_use: tuple[str, ...
     try:
         await session.mail.create(name, special_use)
     except MailboxReferral as error:
+        if beyond.carried(session, error):
+            return await beyond.command(session, error, "CREATE")
         return referring.taken(session, error)
     return ok("Mailbox created.")
 
 
 async def delete(session: ReferralServer, name: str) -> Answer:
     """Remove a mailbox (RFC 3501 section 6.3.4)."""
-    await session.mail.delete(name)
+    try:
+        await session.mail.delete(name)
+    except MailboxReferral as error:
+        if not beyond.carried(session, error):
+            raise
+        return await beyond.command(session, error, "DELETE")
     return ok("Mailbox deleted.")
 
 
@@ -152,6 +168,10 @@ async def rename(session: ReferralServer, old: str, new: str) -> Answer:
     try:
         await session.mail.rename(old, new)
     except MailboxReferral as error:
+        if beyond.carried(session, error):
+            return await beyond.rename(session, error)
+        if session.relays:
+            return BETWEEN_SERVERS
         if isinstance(await session.mail.locate(old), Serve):
             return referring.taken(session, error)
         raise
@@ -160,7 +180,12 @@ async def rename(session: ReferralServer, old: str, new: str) -> Answer:
 
 async def subscribe(session: ReferralServer, name: str) -> Answer:
     """Add a name to the subscriptions (RFC 3501 section 6.3.6)."""
-    await session.mail.subscribe(name)
+    try:
+        await session.mail.subscribe(name)
+    except MailboxReferral as error:
+        if not beyond.carried(session, error):
+            raise
+        await session.mail.remember(name)
     return ok("Subscribed.")
 
 
@@ -169,7 +194,7 @@ async def unsubscribe(session: ReferralServer, name: str) -> Answer:
     try:
         await session.mail.unsubscribe(name)
     except MailboxReferral as error:
-        if referring.audience(session).is_told(error):
+        if referring.audience(session).is_told(error) and not beyond.carried(session, error):
             raise
         # For this client the mailbox is gone; it may have subscribed to it when it was here.
         await session.mail.forget(name)
@@ -189,14 +214,20 @@ async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> 
 
 async def tell_status(session: ReferralServer, name: str, items: tuple[str, ...]) -> None:
     """Send the STATUS response of one mailbox; items are among `STATUS_ITEMS`."""
-    found = await session.mail.status(name)
-    counts = {
-        "MESSAGES": found.messages,
-        "RECENT": 0,
-        "UIDNEXT": found.uid_next,
-        "UIDVALIDITY": found.uid_validity,
-        "UNSEEN": found.unseen,
-    }
+    try:
+        found = await session.mail.status(name)
+    except MailboxReferral as error:
+        if not beyond.carried(session, error):
+            raise
+        counts = await beyond.counts(session, error.replicas, items)
+    else:
+        counts = {
+            "MESSAGES": found.messages,
+            "RECENT": 0,
+            "UIDNEXT": found.uid_next,
+            "UIDVALIDITY": found.uid_validity,
+            "UNSEEN": found.unseen,
+        }
     told = [part for item in items for part in (item.encode("ascii"), number(counts[item]))]
     session.untagged(b"STATUS", mailbox(name), paren_list(*told))
 

@@ -5,19 +5,17 @@ Messages are asked for by UID, whatever the client calls them: see `referrald.se
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.mail.imap4 import MailboxException
-from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 
-from referrald.errors import NoPermission, NoSuchMailbox, WireError
-from referrald.session import edge, uidplus
+from referrald.errors import MailboxReferral, NoPermission, WireError
+from referrald.session import beyond, edge, transfer, uidplus
 from referrald.session.candidate import NUMBERS, Candidate
-from referrald.session.copying import copy_all
+from referrald.session.copying import READ_ONLY, copy_all, target
 from referrald.session.fetching import FLAGS, UID, Item, Subject
 from referrald.session.pace import Pace
 from referrald.session.searching import CHARSETS, Search
@@ -43,9 +41,7 @@ if TYPE_CHECKING:
 
 NO_SUCH_NUMBER: Final = bad("No message has that number.")
 GONE: Final = no("Some of the messages are gone.", Code("EXPUNGEISSUED"))
-READ_ONLY: Final = no("The mailbox is open for reading only.", Code("NOPERM"))
 NO_SUCH_FLAG: Final = no("There is no such system flag.", Code("CANNOT"))
-TRY_CREATE: Final = no("There is no such mailbox.", Code("TRYCREATE"))
 SEEN: Final = "\\Seen"
 MODES: Final = {"": 0, "+": 1, "-": -1}
 
@@ -209,6 +205,24 @@ async def _put(
     uids = view_of(session).pick(messages, by_uid)
     if uids is None:
         raise StatusError(NO_SUCH_NUMBER)
+    try:
+        return await _put_here(session, uids, name, by_uid, moving=moving)
+    except MailboxReferral as error:
+        if not beyond.carried(session, error):
+            raise
+    found = await _present(session, uids)
+    if len(found) < len(uids) and not by_uid:
+        raise StatusError(GONE)
+    originals, code = await transfer.deliver(session, transfer.letters_here(found), name)
+    if moving and originals:
+        await uidplus.mark(session.mbox, originals, 1)
+        await uidplus.remove_marked(session.mbox, originals)
+    return code
+
+
+async def _put_here(
+    session: ReferralServer, uids: Sequence[int], name: str, by_uid: bool, *, moving: bool
+) -> Code | None:
     async with target(session, name) as box:
         found = await _present(session, uids)
         if len(found) < len(uids) and not by_uid:
@@ -239,22 +253,6 @@ def inside(session: ReferralServer, box: Any) -> Any:
     return None if getattr(box, "folder", None) is None else folder
 
 
-@asynccontextmanager
-async def target(session: ReferralServer, name: str) -> AsyncIterator[Any]:
-    """Give a mailbox that takes messages, for the time being, or raise."""
-    try:
-        box = await session.mail.open(name, True)
-    except (NoSuchMailbox, TwistedNoSuchMailbox):
-        raise StatusError(TRY_CREATE) from None
-    try:
-        if not await edge.ask(box, "isWriteable"):
-            raise StatusError(READ_ONLY)
-        yield box
-    finally:
-        if getattr(box, "folder", None) is not None:
-            await edge.ask(box, "close")
-
-
 async def append(
     session: ReferralServer,
     name: str,
@@ -265,12 +263,17 @@ async def append(
     """Put a message into a mailbox (RFC 3501 section 6.3.11)."""
     if message.binary:
         raise WireError("A literal8 is not allowed there.")
-    async with target(session, name) as box:
-        if not await _known_flags(box, flags):
-            return NO_SUCH_FLAG
-        when = None if date is None else edge.date_time(date).encode("ascii")
-        made = await edge.ask(box, "addMessage", BytesIO(message.value), list(flags), when)
-        return ok("Appended.", await uidplus.appended(box, made))
+    try:
+        async with target(session, name) as box:
+            if not await _known_flags(box, flags):
+                return NO_SUCH_FLAG
+            when = None if date is None else edge.date_time(date).encode("ascii")
+            made = await edge.ask(box, "addMessage", BytesIO(message.value), list(flags), when)
+            return ok("Appended.", await uidplus.appended(box, made))
+    except MailboxReferral as error:
+        if not beyond.carried(session, error):
+            raise
+        return await transfer.append_there(session, error.replicas, flags, date, message)
 
 
 # -- SEARCH ----------------------------------------------------------------------------------

@@ -179,24 +179,27 @@ def levels_above(names: Iterable[str], delimiter: str) -> set[str]:
     return above
 
 
-def rows(names: Names, query: ListQuery, *, lsub: bool, with_remote: bool) -> list[Row]:
+def rows(
+    names: Names, query: ListQuery, *, lsub: bool, with_remote: bool, relaying: bool = False
+) -> list[Row]:
     """Give the lines of an answer, names ascending.
 
-    lsub: as for LSUB and RLSUB. with_remote: remote names exist. Raises `WireError` for a pattern
-    that is too long.
+    lsub: as for LSUB and RLSUB. with_remote: remote names exist. relaying: they are as good as
+    those that are here, also for their counts. Raises `WireError` for a pattern that is too long.
     """
     if query.asks_root and not lsub:
         return [Row("", (NO_SELECT,))]
-    return _Answer(names.view(with_remote), query, lsub).rows()
+    return _Answer(names.view(with_remote), query, lsub, relaying).rows()
 
 
 class _Answer:
     """The work for one query."""
 
-    def __init__(self, view: View, query: ListQuery, lsub: bool) -> None:
+    def __init__(self, view: View, query: ListQuery, lsub: bool, relaying: bool) -> None:
         self.view = view
         self.query = query
         self.lsub = lsub
+        self.relaying = relaying
         basic = not query.extended and not lsub
         self.children = basic or query.return_children
         self.special = query.special_use or query.return_special_use or not query.extended
@@ -295,7 +298,8 @@ class _Answer:
             shared = memo.get(key)
             if shared is None:
                 attributes = self._attributes(name)
-                status = wants_status and not key[3] and NO_SELECT not in attributes
+                told = self.relaying or not key[3]
+                status = wants_status and told and NO_SELECT not in attributes
                 shared = memo[key] = attributes, (), status, key[3]
             found.append(Row(name, *shared))
         return found

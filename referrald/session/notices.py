@@ -82,6 +82,14 @@ class Notices:
         box.addListener(self)
         self._unwatch = self.mail.watch(self._may_have_moved)
 
+    def selected_away(self, box: Any, name: str) -> None:
+        """Enter the state of a mailbox that is selected at another server."""
+        self.mbox = box
+        self.selected_name = name
+        self.ended = self._lost = None
+        self.state = "away"
+        self._unwatch = self.mail.watch(self._may_have_moved)
+
     def deselect(self) -> None:
         """Leave the selected mailbox, if one is."""
         box, self.mbox = self.mbox, None
@@ -89,7 +97,7 @@ class Notices:
         unwatch, self._unwatch = self._unwatch, None
         if unwatch is not None:
             unwatch()
-        if self.state == "select":
+        if self.state in ("select", "away"):
             self.state = "auth"
         if box is not None:
             box.removeListener(self)
@@ -160,7 +168,7 @@ class Notices:
         """See whether the selected mailbox still belongs to this server."""
         box = self.mbox
         decision = await self.mail.locate(self.selected_name)
-        if box is None or box is not self.mbox or isinstance(decision, Serve):
+        if box is None or box is not self.mbox or _belongs(box, decision):
             return
         if not isinstance(decision, Refuse):
             self.mailboxGone(MailboxReferral(decision.urls, personal=decision.personal))
@@ -224,6 +232,8 @@ class Notices:
 
     async def report(self, *, removals: bool = True) -> None:
         """Send the untagged responses that are due."""
+        if self.state == "away":
+            self.mbox.tell_news()
         if self._reporting:
             return
         self._reporting = True
@@ -277,3 +287,9 @@ class Notices:
                 shown = paren_list(*names)
                 item = paren_list(b"UID", number(uid), b"FLAGS", shown)
                 self.untagged(number(message), b"FETCH", item)
+
+
+def _belongs(box: Any, decision: Any) -> bool:
+    """Say whether a selected mailbox is still where routing has it."""
+    judge = getattr(box, "belongs", None)
+    return isinstance(decision, Serve) if judge is None else bool(judge(decision))

@@ -37,6 +37,7 @@ class Outgoing:
     _drained: Deferred[None] | None = None
     _unfinished = False
     spliced: Any
+    mbox: Any
     _last_input: float
     _pump: Callable[[], None]
 
@@ -113,9 +114,16 @@ class Outgoing:
             # The client may well be in the middle of sending a message.
             self.spliced.hold(True)
             return
+        self._hold_mailbox(True)
         if not self._paused:
             self._paused = True
             self.transport.pauseProducing()
+
+    def _hold_mailbox(self, held: bool) -> None:
+        """Take no more from a selected mailbox that is on another server."""
+        hold = getattr(self.mbox, "hold", None)
+        if hold is not None:
+            hold(held)
 
     def resumeProducing(self) -> None:
         """Go on: the client has read."""
@@ -128,6 +136,7 @@ class Outgoing:
         if self.spliced is not None:
             self.spliced.hold(False)
             return
+        self._hold_mailbox(False)
         drained, self._drained = self._drained, None
         if drained is not None:
             drained.callback(None)

@@ -22,7 +22,7 @@ def audience(session: ReferralServer) -> Audience:
     door = session.door
     return Audience(
         asks=session.asks_for_remote,
-        unasked=door.unasked,
+        unasked=session.unasked,
         refer_status=door.refer_status,
         one_url=door.one_url.include(session.client_id),
     )

@@ -52,14 +52,22 @@ def secret_of(mechanism: str, messages: list[bytes]) -> Secret:
 
 def order_for(session: ReferralServer, user: str, decision: Refer, secret: Secret) -> RelayOrder:
     """Say what is to be done at the home server."""
-    there = decision.user or user
+    return attrs.evolve(
+        order_at(session, user, secret),
+        servers=decision.servers or (decision.server,),
+        user=decision.user or user,
+    )
+
+
+def order_at(session: ReferralServer, user: str, secret: Secret) -> RelayOrder:
+    """Say who the client is and what it logs in with, at servers yet to be named."""
     login_as = secret.login_as.decode("utf-8", "replace")
     # The name may be another one there: whether it is the user's own password shows here.
     own = not login_as or _same(session, login_as, user)
     own_host, own_port = own_address(session.transport)
     return RelayOrder(
-        servers=decision.servers or (decision.server,),
-        user=there,
+        servers=(),
+        user=user,
         secure=session.secure,
         password=secret.password.decode("utf-8", "surrogateescape"),
         token=secret.token.decode("ascii", "replace"),

@@ -5,14 +5,15 @@ A part of `ReferralServer`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from referrald.errors import MailboxReferral
 from referrald.interfaces import IReferralAccount
-from referrald.model import Refuse, Serve
-from referrald.session import answers, referring
+from referrald.mailmodel import RemoteMailbox
+from referrald.model import Refuse, RelayOrder, Serve
+from referrald.session import answers, beyond, referring
 from referrald.session.door import Door
 from referrald.session.followers import client_key
 from referrald.session.foreign import ForeignAccount
@@ -34,6 +35,7 @@ class Remote:
     peer_host: str
     client_id: dict[str, str | None] | None
     account: Any
+    mbox: Any
     reader: CommandReader | None
     _running: bytes | None
     _work: Any
@@ -41,12 +43,48 @@ class Remote:
     _pump: Callable[[], None]
     _asked = False
     _verdict: tuple[tuple[bytes, str], Status | None] | None = None
+    order: RelayOrder | None = None
 
     @cached_property
     def mail(self) -> Any:
         """The user's mailboxes, here and elsewhere (`IReferralAccount`)."""
         account = self.account
         return account if IReferralAccount.providedBy(account) else ForeignAccount(account)
+
+    @cached_property
+    def errands(self) -> Any:
+        """What carries commands out at other servers for this client."""
+        assert self.door.errands is not None and self.order is not None, "asked for by policy only"
+        return self.door.errands.errands(self.order)
+
+    @cached_property
+    def below(self) -> dict[str, tuple[float, Sequence[RemoteMailbox]]]:
+        """What other servers have lately said to be below a mailbox, and when."""
+        return {}
+
+    def end_errands(self) -> None:
+        """Let go of the connections to other servers."""
+        self.order = None
+        cut = getattr(self.mbox, "cut", None)
+        if cut is not None:
+            cut()
+        errands = self.__dict__.pop("errands", None)
+        if errands is not None:
+            errands.close()
+
+    @property
+    def unasked(self) -> Literal["hide", "say", "relay"]:
+        """What becomes of mailboxes elsewhere for a client that has never asked for them."""
+        door = self.door
+        if door.unasked != "relay":
+            return door.unasked
+        can = self.order is not None and door.errands is not None and door.errands.can(self.order)
+        return "relay" if can else "say"
+
+    @property
+    def relays(self) -> bool:
+        """True when commands on mailboxes elsewhere are carried out there for this client."""
+        return self.unasked == "relay" and not self.asks_for_remote
 
     def ask_remote(self) -> None:
         """Note that the client asks for remote names, as those do that follow referrals."""
@@ -104,5 +142,9 @@ class Remote:
             return None
         if isinstance(decision, Refuse):
             return answers.refused(decision)
-        error = MailboxReferral(decision.urls, personal=decision.personal)
+        error = MailboxReferral(
+            decision.urls, personal=decision.personal, replicas=decision.replicas
+        )
+        if beyond.carried(cast("ReferralServer", self), error):
+            return None
         return referring.status(cast("ReferralServer", self), error)

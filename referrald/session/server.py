@@ -124,6 +124,7 @@ class ReferralServer(
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
+        self.end_errands()
         if self.mbox is not None:
             self.forsake_mailbox()
         self.end_relay("the client broke off")
@@ -266,7 +267,7 @@ class ReferralServer(
             self._count_bad()
             return
         work = spec.handler(self, *arguments)
-        if self.view is not None:
+        if self.mbox is not None:
             work = self.reporting(spec.name, work)
         self.run(command.tag, work)  # type: ignore[arg-type]
 
@@ -345,6 +346,7 @@ class ReferralServer(
         self._disarm()
         self.end_relay("ended here")
         self.door.live.leave(self)
+        self.end_errands()
         if self._registered:
             self._registered = False
             self.transport.unregisterProducer()

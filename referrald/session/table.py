@@ -10,10 +10,12 @@ import attrs
 from referrald.wire.reader import Command
 from referrald.wire.response import Status
 
-ANY = frozenset({"unauth", "auth", "select"})
 UNAUTH = frozenset({"unauth"})
-AUTH = frozenset({"auth", "select"})
 SELECT = frozenset({"select"})
+AWAY = frozenset({"away"})
+"""The state in which the selected mailbox is on another server."""
+AUTH = frozenset({"auth", *SELECT, *AWAY})
+ANY = UNAUTH | AUTH
 
 Answer = Status | bytes
 """What a handler gives back: a status, or one that `referrald.wire.response.body` has rendered."""

@@ -35,14 +35,14 @@ async def copied(box: Any, originals: Sequence[int], made: Sequence[Any]) -> Cod
     if not made or len(made) != len(originals) or not await _at_the_end(box, made):
         return None
     validity = await edge.ask(box, "getUIDValidity")
-    return Code("COPYUID", f"{validity} {_spans(originals)} {_spans(made)}")
+    return Code("COPYUID", f"{validity} {spans(originals)} {spans(made)}")
 
 
 def placed(by_store: Placed) -> Code | None:
     """Tell the UIDs that a store has given copies (RFC 4315 section 3)."""
     if not by_store.uids:
         return None
-    sources, copies = _spans(by_store.sources), _spans(by_store.uids)
+    sources, copies = spans(by_store.sources), spans(by_store.uids)
     return Code("COPYUID", f"{by_store.uid_validity} {sources} {copies}")
 
 
@@ -52,7 +52,8 @@ async def _at_the_end(box: Any, made: Sequence[Any]) -> bool:
     return first >= 1 and await edge.uids(box, first, count) == list(made)
 
 
-def _spans(uids: Sequence[int]) -> str:
+def spans(uids: Sequence[int]) -> str:
+    """Write UIDs as a sequence set."""
     ranges = edge.message_set(uids).ranges
     return ",".join(str(low) if low == high else f"{low}:{high}" for low, high in ranges)
 

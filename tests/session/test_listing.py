@@ -71,7 +71,8 @@ class Session:
         self.door = SimpleNamespace(
             unasked=unasked, clock=self.clock.seconds, wheel=ExactWheel(self.clock)
         )
-        self.asks_for_remote = False
+        self.asks_for_remote = self.relays = False
+        self.unasked = unasked
         self.chunks: list[bytes] = []
         self.held_back: Deferred[None] | None = None
 
