@@ -325,9 +325,16 @@ def _answers(config: Config, decision: MailboxDecision) -> dict[str, str]:
     switch = "true" if section.status else "false"
     return {
         "asked": _line(asked.answer(error)),
-        "unasked": f"{section.mailboxes}: {_line(unasked.answer(error))}",
+        "unasked": f"{section.mailboxes}: {_unasked(section.mailboxes, unasked.answer(error))}",
         "STATUS": f"{switch}: {_line(asked.answer_to_status(error))}",
     }
+
+
+def _unasked(policy: str, answer: Status) -> str:
+    """Show what a client gets that has never asked for remote names."""
+    if policy != "relay":
+        return _line(answer)
+    return f"served through this connection; without a password or token {_line(answer)}"
 
 
 def _line(status: Status) -> str:

@@ -200,6 +200,9 @@ NO_COUNTS = "NO Counts of a mailbox on another server are not told here."
 NO_SUCH = "NO [NONEXISTENT] There is no such mailbox."
 
 
+SERVED = "served through this connection; without a password or token "
+
+
 class LookupOfAMailbox(CtlTestCase):
     def remote(self, name: str = "Plans", *, personal: bool = False) -> None:
         mailboxes = self.assembly.mailboxes
@@ -230,7 +233,7 @@ class LookupOfAMailbox(CtlTestCase):
                 "backend     shared\n"
                 "ttl         1m\n"
                 f"asked       {REFERRED}\n"
-                f"unasked     hide: {NO_SUCH}\n"
+                f"unasked     relay: {SERVED}{REFERRED}\n"
                 f"STATUS      false: {NO_COUNTS}\n",
                 "",
             ),
@@ -252,13 +255,19 @@ class LookupOfAMailbox(CtlTestCase):
         self.assertEqual(value["unasked"], f"say: {REFERRED}")
         self.assertEqual(value["STATUS"], f"true: {REFERRED}")
 
+    def test_one_that_is_hidden_does_not_exist(self) -> None:
+        self.remote()
+        self.settings('mailboxes = "hide"')
+        _, value = self.run_json("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual(value["unasked"], f"hide: {NO_SUCH}")
+
     def test_where_all_of_the_mail_is_every_client_is_told(self) -> None:
         self.remote("INBOX", personal=True)
         self.assembly.decision = Refer(url="imap://h/", server=HOME1, authenticated=True)
         code, value = self.run_json("lookup", "alice", "--mailbox", "inBox")
         self.assertEqual((code, value["mailbox"], value["personal"]), (0, "INBOX", True))
         self.assertEqual(value["login"], "refer, and serve what is public here")
-        self.assertEqual(value["unasked"], f"hide: {REFERRED}")
+        self.assertEqual(value["unasked"], f"relay: {SERVED}{REFERRED}")
         self.assertNotIn("ttl", value)
 
     def test_a_mailbox_that_is_here(self) -> None:

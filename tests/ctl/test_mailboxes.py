@@ -36,6 +36,7 @@ class MailboxesTestCase(CtlTestCase):
         assert self.assembly.mail is not None
         self.mail = self.assembly.mail
         self.mailboxes = self.assembly.mailboxes
+        self.policy("hide")
 
     def have(self, *names: str) -> None:
         self.mail.local = [MailboxEntry(name=name) for name in ("INBOX", *names)]
@@ -54,8 +55,8 @@ class MailboxesTestCase(CtlTestCase):
             personal=personal,
         )
 
-    def say(self) -> None:
-        self.write("r.toml", f'{CONFIG}type = "fake"\n\n[referral]\nmailboxes = "say"\n')
+    def policy(self, policy: str) -> None:
+        self.write("r.toml", f'{CONFIG}type = "fake"\n\n[referral]\nmailboxes = "{policy}"\n')
 
     def rows(self, *words: str) -> dict[str, Any]:
         """Run the command; gives the rows by name."""
@@ -99,6 +100,11 @@ class WhatIsShown(MailboxesTestCase):
         self.assertEqual(self.assembly.accounts, ["alice"])
         self.assertEqual(self.assembly.steps, ["start", "stop"])
 
+    def test_what_is_relayed_is_in_every_list(self) -> None:
+        self.list_remote("Plans", subscribed=True)
+        self.policy("relay")
+        self.assertEqual(self.shown("P*")["Plans"], ("lLsS", "shared: elsewhere"))
+
     def test_programs_get_the_same_as_json(self) -> None:
         self.list_remote("Plans")
         code, value = self.run_json("mailboxes", "Alice", "P*")
@@ -129,7 +135,7 @@ class WhatIsShown(MailboxesTestCase):
 
     @proves("M14")
     def test_nothing_is_hidden_where_the_policy_is_to_say_it(self) -> None:
-        self.say()
+        self.policy("say")
         self.list_remote("Plans", subscribed=True)
         self.assertEqual(
             self.shown(), {"INBOX": ("lL", "local"), "Plans": ("lLsS", "shared: elsewhere")}
@@ -185,7 +191,7 @@ class Reasons(MailboxesTestCase):
         self.assertEqual((len(rows["Plans"]["where"]), rows["Minutes"]["where"]), (2, []))
 
     def test_a_mailbox_that_nobody_can_be_sent_to(self) -> None:
-        self.say()
+        self.policy("say")
         self.list_remote("Plans")
         for cause, shown in (("no server to refer to", "no server to refer to"), ("", "Later.")):
             self.mailboxes.decisions["Plans"] = Refuse(
@@ -194,7 +200,7 @@ class Reasons(MailboxesTestCase):
             self.assertEqual(self.shown("P*"), {"Plans": ("lL", f"refused: {shown}")})
 
     def test_a_level_above_others(self) -> None:
-        self.say()
+        self.policy("say")
         self.have("Team/a")
         self.list_remote("Shared/Plans")
         rows = self.rows("%")
@@ -232,7 +238,7 @@ class Reasons(MailboxesTestCase):
         )
 
     def test_a_backend_that_does_not_say_in_its_list_what_it_says_when_asked(self) -> None:
-        self.say()
+        self.policy("say")
         self.have("Mine", "Theirs")
         self.refer("Theirs")
         self.list_remote("Gone")
