@@ -44,6 +44,7 @@ from referrald.routing.router import Router
 from referrald.session.builtin import standard_table
 from referrald.session.door import Door
 from referrald.session.followers import Followers
+from referrald.session.habits import Habits
 from referrald.session.programs import Programs
 from referrald.store.memory import MemoryStore
 from referrald.transcript import transcript
@@ -72,6 +73,7 @@ class Lasting:
         self.followers = Followers(reactor.seconds)
         self.mover = Mover(reactor, self.moved)
         self.held = HeldLogins(reactor)
+        self.habits = Habits(reactor.seconds)
         self.loops = StormBreaker(clock=reactor.seconds, count=LOOP_COUNT, window=LOOP_WINDOW)
         self._breaker: tuple[tuple[int, float], StormBreaker] | None = None
 
@@ -297,6 +299,7 @@ class Assembly:
             followers=lasting.followers,
             live=lasting.mover,
             errands=self.relay,
+            habits=lasting.habits,
             relay=self.relay,
             refusals=self.refusals,
             choosing=choosing_for(config, listener),

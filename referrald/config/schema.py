@@ -262,18 +262,20 @@ REFERRAL = Section(
             default="refer",
             help="What is done at login about users who live elsewhere. `refer`: send the client "
             "there. `relay`: log in there for the client and pass everything on. `auto`: refer the "
-            "programs in `follow`, relay for all others, also for one that was referred and came "
-            "back. A login whose password is not known here (SCRAM, a certificate) is referred "
-            "unless `[relay]` has a master user. A `login` of the listener counts more, one of a "
-            "`[[network]]` more than that, and most what a backend says of the user.",
+            "programs in `follow`, relay for all others, also for one that was referred within "
+            "`storm_window` and came back. A login whose password is not known here (SCRAM, a "
+            "certificate) is referred unless `[relay]` has a master user. A `login` of the "
+            "listener counts more, one of a `[[network]]` more than that, and most what a backend "
+            "says of the user.",
         ),
         Option(
             name="follow",
             kind="strings",
             default=(),
-            help="Programs that follow login referrals, by what they say with `ID` before they log "
-            "in: the name, as `alpine`, or name and version, as `alpine/2.2*`. `*` is any text, "
-            "`?` any character; upper and lower case are the same.",
+            help="Programs that follow login referrals, by what they say with `ID`: the name, as "
+            "`alpine`, or name and version, as `alpine/2.2*`. `*` is any text, `?` any character; "
+            "upper and lower case are the same. A program that says it before it logs in is known "
+            "at once; one that says it afterwards, as Alpine does, is relayed the first time.",
         ),
         Option(
             name="mailboxes",

@@ -42,6 +42,11 @@ class StormBreaker:
         if len(self._times) > self._size:
             self._times.popitem(last=False)
 
+    def was_referred(self, user: str, peer: str) -> bool:
+        """Tell whether ``user`` was referred within the window, once or more."""
+        times = self._times.get((user, peer))
+        return times is not None and self._seconds() - times[-1] < self._window
+
     def is_storm(self, user: str, peer: str) -> bool:
         """Tell whether ``user`` was referred too often to be a client that follows."""
         times = self._times.get((user, peer))

@@ -128,6 +128,10 @@ class Router:
         if self._breaker is not None:
             self._breaker.note_referred(user, peer)
 
+    def came_back(self, user: str, peer: str) -> bool:
+        """Say whether a client was sent away so lately that it has not gone."""
+        return self._breaker is not None and self._breaker.was_referred(user, peer)
+
     def _storm(self, decision: Refer) -> Refuse:
         self.outcomes.storms += 1
         server = decision.server

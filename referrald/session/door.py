@@ -15,6 +15,7 @@ from referrald.interfaces import HomeLogin, SaslChannel
 from referrald.model import Decision, Limits, Login, LoginEvent, Refer, RelayOrder, Server
 from referrald.session.choosing import Choosing
 from referrald.session.followers import Followers
+from referrald.session.habits import Habits
 from referrald.session.programs import Programs
 from referrald.session.table import CommandTable
 from referrald.wire.reader import ReaderLimits
@@ -59,6 +60,10 @@ class Router(Protocol):
 
     async def away(self, login: Login) -> Refer | None:
         """Say where the user's home servers are, None when not elsewhere; raises `Unavailable`."""
+        ...
+
+    def came_back(self, user: str, peer: str) -> bool:
+        """Say whether a client has been sent away just now."""
         ...
 
 
@@ -239,7 +244,8 @@ class Door:
     drain: a URL; every connection is sent there with BYE (RFC 2221 section 4.2).
     sasl: offer AUTHENTICATE, not only LOGIN.
     live: is told who is logged in.
-    followers: the clients that ask for remote names; shared by all doors.
+    followers: the clients that ask for remote names; shared by all doors, as habits are: the
+    programs that users were heard to have.
     ident: what the ID command answers (RFC 2971).
     clock: seconds, monotonic.
     """
@@ -276,6 +282,7 @@ class Door:
     extensions: tuple[Any, ...] = ()
     live: Register = attrs.field(factory=Nobody, eq=False, repr=False)
     followers: Followers = attrs.field(eq=False, repr=False)
+    habits: Habits = attrs.field(eq=False, repr=False)
     memo: dict[Hashable, bytes] = attrs.field(factory=dict, eq=False, repr=False)
     before_login: ReaderLimits = attrs.field(init=False)
     after_login: ReaderLimits = attrs.field(init=False)
@@ -283,6 +290,10 @@ class Door:
     @followers.default
     def _followers(self) -> Followers:
         return Followers(self.clock)
+
+    @habits.default
+    def _habits(self) -> Habits:
+        return Habits(self.clock)
 
     @before_login.default
     def _before_login(self) -> ReaderLimits:

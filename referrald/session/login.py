@@ -168,7 +168,10 @@ async def _away(
     """Refer or relay."""
     how = session.door.choosing.choose(decision.how, session.peer_host)
     if how != "refer":
-        order = order_if_wanted(session, attempt.user, decision, secret, how)
+        router = session.door.router
+        # A program that follows has no reason to come back so soon; a relay serves it as well.
+        returned = router is not None and router.came_back(attempt.user, session.peer_host)
+        order = order_if_wanted(session, attempt.user, decision, secret, how, returned=returned)
         if order is not None:
             return await _relay(session, attempt, order, decision.source)
     return await _refer(session, attempt, decision, how, secret)
@@ -222,7 +225,7 @@ async def _refer(
         session.door.router.note_referred(attempt.user, session.peer_host)
     attempt.log("referred", target=str(decision.server), source=decision.source)
     door = session.door
-    unfollowed = how != "refer" and not follows(session)
+    unfollowed = how != "refer" and not follows(session, attempt.user)
     return answers.referred(decision, door.unfollowed_text if unfollowed else door.referral_text)
 
 

@@ -13,6 +13,8 @@ from referrald.errors import AuthenticationFailed, ProxyLoop, ReferraldError, Un
 from referrald.model import How, Refer, RelayOrder
 from referrald.session.door import Door, Spliced
 from referrald.session.fronts import hops_left, own_address
+from referrald.session.overhearing import Overhearing
+from referrald.session.programs import Ident
 from referrald.session.table import Answer
 from referrald.wire.edges import ResponseEdges
 from referrald.wire.response import Code, no, ok
@@ -104,15 +106,21 @@ def order_if_wanted(
     relay = session.door.relay
     if how == "refer" or relay is None:
         return None
-    if how == "auto" and not returned and follows(session):
+    if how == "auto" and not returned and follows(session, user):
         return None
     order = order_for(session, user, decision, secret())
     return order if relay.can(order) else None
 
 
-def follows(session: ReferralServer) -> bool:
-    """Say whether the client is known to follow login referrals."""
-    return session.door.choosing.follow.include(session.client_id)
+def follows(session: ReferralServer, user: str) -> bool:
+    """Say whether the client is known to follow login referrals.
+
+    One that has not said what it is may be known from before.
+    """
+    follow = session.door.choosing.follow
+    if session.client_id is not None:
+        return follow.include(session.client_id)
+    return session.door.habits.all_in(follow, user, session.peer_host)
 
 
 async def relay(
@@ -177,7 +185,9 @@ class Relayed:
     _last_input: float
     _closing: bool
     _held_back: bool
-    spliced: Spliced | None = None
+    client_id: dict[str, str | None] | None
+    peer_host: str
+    spliced: Any = None
     _edges: ResponseEdges
     _unfinished: bool
     _said_bye = False
@@ -200,6 +210,8 @@ class Relayed:
             spliced.close()
             return
         self.user, self.state, self.spliced = user, "relay", spliced
+        if self.client_id is None and self.door.choosing.follow.entries:
+            self.spliced = Overhearing(spliced, self._program_heard)
         self._edges = ResponseEdges()
         self._disarm()
         self._expect_life()
@@ -208,7 +220,13 @@ class Relayed:
         spliced.attach(self)
         rest = b"" if reader is None else reader.rest()
         if rest:
-            spliced.write(rest)
+            self.spliced.write(rest)
+
+    def _program_heard(self, listener: Overhearing, ident: Ident) -> None:
+        """Remember what the client is, and listen no more."""
+        self.door.habits.note(self.user, self.peer_host, ident)
+        if self.spliced is listener:
+            self.spliced = listener.spliced
 
     def relay_data(self, data: bytes) -> None:
         """Send what the home server said."""

@@ -17,6 +17,21 @@ class StormTests(SynchronousTestCase):
     def breaker(self, count: int = 3, window: float = 60.0, size: int = 100) -> StormBreaker:
         return StormBreaker(clock=self.clock.seconds, count=count, window=window, size=size)
 
+    def test_who_was_referred_just_now_is_known_at_the_next_login(self) -> None:
+        breaker = self.breaker(count=3)
+        self.assertFalse(breaker.was_referred("alice", "h"))
+        breaker.note_referred("alice", "h")
+        self.clock.advance(59)
+        known = [
+            breaker.was_referred(*who) for who in (("alice", "h"), ("bob", "h"), ("alice", "g"))
+        ]
+        self.assertEqual(known, [True, False, False])
+        self.clock.advance(1)
+        self.assertFalse(breaker.was_referred("alice", "h"))
+        switched_off = self.breaker(count=0)
+        switched_off.note_referred("alice", "h")
+        self.assertFalse(switched_off.was_referred("alice", "h"))
+
     def test_many_referrals_in_a_short_time_are_a_storm(self) -> None:
         breaker = self.breaker()
         for _ in range(3):

@@ -121,6 +121,15 @@ class StormTests(SynchronousTestCase):
     def test_without_a_breaker_nobody_is_counted(self) -> None:
         router = Router(Answers(Table(alice=home("a.example"))))
         self.assertEqual({type(sent_away(router)) for _ in range(9)}, {Refer})
+        self.assertFalse(router.came_back("alice", "192.0.2.1"))
+
+    def test_who_was_sent_away_just_now_has_come_back(self) -> None:
+        router, clock = routed(Table(alice=home("a.example")))
+        self.assertFalse(router.came_back("alice", "192.0.2.1"))
+        sent_away(router)
+        self.assertTrue(router.came_back("alice", "192.0.2.1"))
+        clock.advance(60)
+        self.assertFalse(router.came_back("alice", "192.0.2.1"))
 
     def test_others_are_not_refused_for_it(self) -> None:
         router, _ = routed(Table(alice=home(), bob=home()))

@@ -80,6 +80,9 @@ class Decisions:
     def note_referred(self, user: str, peer: str) -> None:
         self.sent_away.append((user, peer))
 
+    def came_back(self, user: str, peer: str) -> bool:
+        return (user, peer) in self.sent_away
+
 
 class ExactWheel:
     """A wheel that is as exact as its clock."""

@@ -119,6 +119,13 @@ class ReferOrRelay(RelayCase):
         self.answer(ALPINE)
         self.assertEqual(self.router.sent_away, [])
 
+    def test_a_program_in_the_list_that_comes_back_is_relayed_at_its_second_login(self) -> None:
+        # So does Horde's, which goes round in circles: with the name as it stood in the URL.
+        client = self.connect()
+        client.say(b'i ID ("name" "Alpine" "version" "2.26")')
+        self.assertEqual(client.say(b"a " + LOGIN), b"a " + REFERRED + TEXT + b"\r\n")
+        self.assertEqual(client.say(b"b " + LOGIN), b"b " + RELAYED + b"\r\n")
+
     def test_both_texts_of_one_decision_are_kept_apart(self) -> None:
         self.decision = attrs.evolve(AWAY, memo={})
         for _ in range(2):

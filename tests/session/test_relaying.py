@@ -42,6 +42,9 @@ class Decided:
     def note_referred(self, user: str, peer: str) -> None:
         self.sent_away.append((user, peer))
 
+    def came_back(self, user: str, peer: str) -> bool:
+        return (user, peer) in self.sent_away
+
 
 class Client:
     """A client on a pipe to a front door that relays into a net."""
