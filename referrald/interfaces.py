@@ -84,7 +84,8 @@ class IWatchableBackend(Interface):
     def watch(changed: Callable[[str | None], None]) -> Callable[[], None]:
         """Call ``changed(user)`` for a changed user, ``changed(None)`` when all may have changed.
 
-        Returns a function that ends the watch.
+        What was cached is forgotten, sessions of users who have moved end after a while, and
+        logins that wait for a user who was held look again. Returns a function that ends the watch.
         """
 
 
