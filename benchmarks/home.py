@@ -37,7 +37,8 @@ class Session:
         self.tag = b""
         self.left = 0
         if not tls:
-            self.sock.send(GREETING)
+            with suppress(OSError):
+                self.sock.send(GREETING)
 
     def ready(self, home: Home) -> bool:
         """Go on as far as the socket lets; False when it is over."""

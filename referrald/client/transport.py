@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
 from referrald.client.connection import ConnectionEnded, ImapConnection, NotAccepted, Reply
@@ -17,7 +17,7 @@ from referrald.model import IMAPS_PORT
 
 HOSTS_KEPT = 1000
 
-Reach = Callable[[Any, str, int, Protocol, float], Awaitable[None]]
+Reach = Callable[[Any, str, int, Any, float], Awaitable[None]]
 
 
 class NotReached(Unavailable):
@@ -103,7 +103,7 @@ async def connect(
     if implicit is None:
         implicit = port == IMAPS_PORT
     connection = _Dialled(reactor, patience, first, trust.options(host) if implicit else None)
-    await _dial(reach or _by_endpoint, reactor, host, port, connection, patience)
+    await establish(reach or _by_endpoint, reactor, host, port, connection, patience)
     try:
         greeting = await connection.greeting()
         if not implicit and greeting.kind != "BYE":
@@ -129,9 +129,10 @@ class _Dialled(ImapConnection):
             self.transport.startTLS(self._options)
 
 
-async def _dial(
-    reach: Reach, reactor: Any, host: str, port: int, connection: Protocol, patience: float
+async def establish(
+    reach: Reach, reactor: Any, host: str, port: int, connection: Any, patience: float
 ) -> None:
+    """Connect a protocol; raises `NotReached` for whatever goes wrong."""
     try:
         await reach(reactor, host, port, connection, patience)
     except CancelledError:
@@ -140,9 +141,7 @@ async def _dial(
         raise NotReached(f"{host}:{port}: {error or type(error).__name__}") from error
 
 
-async def _by_endpoint(
-    reactor: Any, host: str, port: int, protocol: Protocol, patience: float
-) -> None:
+async def _by_endpoint(reactor: Any, host: str, port: int, protocol: Any, patience: float) -> None:
     endpoint: Any = HostnameEndpoint(reactor, host, port, timeout=patience)
     factory = Factory.forProtocol(lambda: protocol)
     # Two lines in the log for each connection would tell nobody anything.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
@@ -21,16 +21,17 @@ from referrald.client.following import (
 )
 from referrald.client.policy import CredentialPolicy, fold_host
 from referrald.client.referrals import Target
-from referrald.client.transport import NotReached, Trust
+from referrald.client.transport import NotReached, Reach, Trust, connect
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
 from referrald.relay.circuit import Admission, Circuit
 from referrald.relay.errands import Errands
 from referrald.relay.heard import Heard
-from referrald.relay.outgoing import dialler
+from referrald.relay.outgoing import reach_for
 from referrald.relay.proxyheader import proxy_header
-from referrald.relay.splice import Splice
+from referrald.relay.splice import LoggedIn, Splice
+from referrald.relay.straight import ShortWay, command_for
 from referrald.wire.response import paren_list, string
 
 
@@ -68,13 +69,17 @@ class RelayConnector:
         settings: RelaySettings,
         *,
         dial: Callable[..., Any] | None = None,
+        reach: Reach | None = None,
         circuit: Circuit | None = None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
-        self._dial = dial or dialler(reactor)
+        # Whoever says how to dial is asked for every connection: there is no short way then.
+        reach = reach or (None if dial else reach_for(reactor))
+        self._dial = dial or (partial(connect, reach=reach) if reach else connect)
         self.circuit = circuit or Circuit(reactor.seconds)
         self._trust = Trust.from_file(settings.ca) if settings.ca else Trust()
+        self._short = ShortWay(reactor, reach, self._trust, self._is_plain) if reach else None
 
     def can(self, order: RelayOrder) -> bool:
         """Say whether there is something to log in with."""
@@ -97,42 +102,29 @@ class RelayConnector:
         What home has said on the way that is for the client comes with the result.
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
-        way = _Way()
-        arrived = await self._reach(order, way)
-        there = f"{arrived.target.host}:{arrived.target.port}"
+        way = _Way(self._reactor, self._settings.deadline, self._short)
+        connection = await self._first(order, way)
         assert way.server is not None, "one has let us in"
-        return Splice(arrived.connection, there, way.server, order.user, way.heard)
+        return Splice(connection, way.there, way.server, order.user, way.heard)
 
     async def log_in(self, order: RelayOrder) -> Arrived:
         """Log in for single commands; what the server says besides is nobody's affair.
 
         Raises as `open` does.
         """
-        arrived = await self._reach(order, _Way())
-        arrived.connection.on_untagged = None
-        return arrived
+        way = _Way(self._reactor, self._settings.deadline)
+        await self._first(order, way)
+        assert way.arrived is not None, "there is no short way"
+        way.arrived.connection.on_untagged = None
+        return way.arrived
 
-    async def _reach(self, order: RelayOrder, way: _Way) -> Arrived:
-        """Log in at the first server that can be reached; one that refers is followed."""
+    async def _first(self, order: RelayOrder, way: _Way) -> LoggedIn:
+        """Log in at the first server that can be reached, but for those to be left alone."""
         if order.hops < 1:
             raise ProxyLoop("this login has come through too many proxies (x-proxy-ttl)")
-        limit = self._settings.deadline
-        work: Deferred[Arrived] = Deferred.fromCoroutine(self._first(order, way))
-        call = self._reactor.callLater(limit, way.end, work)
-        try:
-            return await work
-        except CancelledError:
-            if way.overdue:
-                faults = "; ".join(way.faults) or "too slow"
-                raise Unavailable(f"no home server after {limit:g} s: {faults}") from None
-            raise
-        finally:
-            if call.active():
-                call.cancel()
-
-    async def _first(self, order: RelayOrder, way: _Way) -> Arrived:
-        """Try the servers in order, but for those that are to be left alone."""
         for server in order.servers:
+            if way.left <= 0:
+                break
             admission = self.circuit.admit(server)
             if admission is None:
                 way.faults.append(f"{server} is left alone after a failure")
@@ -141,13 +133,16 @@ class RelayConnector:
                 return await self._try(order, admission, way)
             except (NotReached, ConnectionEnded, TurnedAway) as error:
                 way.faults.append(str(error))
-        raise Unavailable(f"no home server lets us in: {'; '.join(way.faults)}")
+            except CancelledError:
+                if not way.overdue:
+                    raise
+        raise Unavailable(f"no home server {way}")
 
-    async def _try(self, order: RelayOrder, admission: Admission, way: _Way) -> Arrived:
+    async def _try(self, order: RelayOrder, admission: Admission, way: _Way) -> LoggedIn:
         """Log in at one server, and say what was learnt about it."""
         way.begin()
         try:
-            arrived = await self._log_in(order, admission.server, way)
+            connection = await self._log_in(order, admission.server, way)
         except (NotReached, ConnectionEnded) as error:
             if way.referred:
                 admission.worked()
@@ -171,16 +166,54 @@ class RelayConnector:
             raise
         admission.worked()
         way.server = admission.server
-        return arrived
+        return connection
 
-    async def _log_in(self, order: RelayOrder, server: Server, way: _Way) -> Arrived:
+    async def _log_in(self, order: RelayOrder, server: Server, way: _Way) -> LoggedIn:
+        """Log in the short way where there is one, and the long way from where that ends.
+
+        Each of them looks after the time that is left.
+        """
+        credentials = self._credentials(order)
+        dial, short = self._dial, way.short
+        command = None if short is None else command_for(credentials, order.user)
+        if short is not None and command is not None and short.leads_to(server, order.secure):
+            straight = await short.go(server, command, min(self._settings.timeout, way.left))
+            if straight.offered is not None:
+                way.there = f"{server.host}:{server.port}"
+                return straight
+            dial = partial(straight.dial, otherwise=dial)
+        return await way.within(self._follow(order, server, credentials, dial, way))
+
+    def _is_plain(self, server: Server, secure: bool) -> bool:
+        """Say whether nothing has to be told to a server, and nothing speaks against it.
+
+        What must not be sent there, or not like that, is refused by the long way, with a reason.
+        """
+        settings, policy, host = self._settings, self._policy(server), server.host
+        if fits(host, settings.told) or fits(host, settings.proxy):
+            return False
+        if (fold_host(host), server.port) in settings.own:
+            return False
+        tls = server.security is Security.TLS
+        if not tls and not policy.clear_allowed(host, server.port):
+            return False
+        return not policy.objection(host, server.port, secure=tls, origin_secure=secure)
+
+    async def _follow(
+        self,
+        order: RelayOrder,
+        server: Server,
+        credentials: Credentials,
+        dial: Callable[..., Any],
+        way: _Way,
+    ) -> ImapConnection:
         follower = LoginFollower(
             self._reactor,
-            self._credentials(order),
+            credentials,
             self._policy(server),
             trust=self._trust,
             patience=self._settings.timeout,
-            dial=self._dial,
+            dial=dial,
             own=self._settings.own,
             introduce=partial(self._introduce, order, way.heard),
             on_step=way.step,
@@ -189,7 +222,8 @@ class RelayConnector:
         )
         arrived = await follower.go(_target(server, order.user), secure=order.secure)
         await arrived.connection.ask_capabilities()
-        return arrived
+        way.arrived, way.there = arrived, f"{arrived.target.host}:{arrived.target.port}"
+        return arrived.connection
 
     async def _introduce(
         self, order: RelayOrder, heard: Heard, connection: ImapConnection, target: Target
@@ -247,17 +281,24 @@ class RelayConnector:
 
 
 class _Way:
-    """What happens while a login looks for its server.
+    """What happens while a login looks for its server, and the time that is left for it.
 
-    faults: why servers were passed over. referred: the one that is tried has referred on, so it
-    works, whatever comes of the others. overdue: there is no time left. server: the one that has
-    let us in.
+    short: how a server may be logged in to without detours. faults: why servers were passed over.
+    referred: the one that is tried has referred on, so it works, whatever comes of the others.
+    overdue: there is no time left. server, there: what has let us in, and where that has led to;
+    arrived: the same in the client library's words, unless it was the short way.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reactor: Any, limit: float, short: ShortWay | None = None) -> None:
+        self._reactor = reactor
+        self._limit = limit
+        self._until = reactor.seconds() + limit
+        self.short = short
         self.faults: list[str] = []
         self.heard = Heard()
         self.server: Server | None = None
+        self.arrived: Arrived | None = None
+        self.there = ""
         self.referred = self.overdue = False
 
     def begin(self) -> None:
@@ -271,10 +312,31 @@ class _Way:
         elif step.outcome == "here":
             self.heard.take_answer(step.said.encode("utf-8"))
 
-    def end(self, work: Deferred[Any]) -> None:
-        """Let no more time pass."""
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        left: float = self._until - self._reactor.seconds()
+        return left
+
+    async def within(self, work: Coroutine[Any, Any, LoggedIn]) -> LoggedIn:
+        """Do something in the time that is left; after that it is cancelled, and overdue."""
+        doing: Deferred[LoggedIn] = Deferred.fromCoroutine(work)
+        call = self._reactor.callLater(max(0.0, self.left), self._end, doing)
+        try:
+            return await doing
+        finally:
+            if call.active():
+                call.cancel()
+
+    def _end(self, doing: Deferred[LoggedIn]) -> None:
         self.overdue = True
-        work.cancel()
+        doing.cancel()
+
+    def __str__(self) -> str:
+        faults = "; ".join(self.faults)
+        if self.overdue or self.left <= 0:
+            return f"after {self._limit:g} s: {faults or 'too slow'}"
+        return f"lets us in: {faults}"
 
 
 def fits(host: str, patterns: tuple[str, ...]) -> bool:

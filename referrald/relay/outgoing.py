@@ -10,7 +10,7 @@ import os
 import socket
 from collections.abc import Callable
 from errno import ECONNRESET, EINPROGRESS, EPIPE
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -23,7 +23,7 @@ from twisted.internet.interfaces import IReactorFDSet, IResolutionReceiver
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from referrald.client.transport import connect
+from referrald.client.transport import Reach
 from referrald.ops.failures import failure_of
 from referrald.ops.link import Link
 
@@ -107,9 +107,9 @@ def _is_address(host: str) -> bool:
     return bool(isIPAddress(host) or isIPv6Address(host))
 
 
-def dialler(reactor: Any) -> Callable[..., Any]:
-    """Give `connect` over `reach`, or as it is where no file descriptors are polled."""
-    return partial(connect, reach=reach) if IReactorFDSet.providedBy(reactor) else connect
+def reach_for(reactor: Any) -> Reach | None:
+    """Give `reach`, or None where the reactor polls no file descriptors."""
+    return reach if IReactorFDSet.providedBy(reactor) else None
 
 
 async def reach(reactor: Any, host: str, port: int, protocol: Any, patience: float) -> None:

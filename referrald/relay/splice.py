@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from referrald.client.connection import ImapConnection
 from referrald.model import Server
 from referrald.relay.heard import Heard
+
+
+class LoggedIn(Protocol):
+    """A connection that is logged in: of the client library, or one that came the short way."""
+
+    @property
+    def offered(self) -> Sequence[str] | None:
+        """What the server offers, in its own words and order."""
+        ...
+
+    def hand_over(self, protocol: Any) -> None:
+        """Let another protocol go on with the connection."""
+        ...
+
+    async def logout(self) -> None:
+        """Say good-bye and close; never raises."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
 
 
 class Downstream(Protocol):
@@ -42,7 +62,7 @@ class Splice:
 
     def __init__(
         self,
-        connection: ImapConnection,
+        connection: LoggedIn,
         target: str,
         server: Server,
         user: str,
@@ -52,7 +72,7 @@ class Splice:
         self.server = server
         self.user = user
         self._heard = heard or Heard()
-        self.capabilities = b" ".join(name.encode("ascii") for name in connection.offered)
+        self.capabilities = b" ".join(name.encode("ascii") for name in connection.offered or ())
         self.to_home = self.to_client = 0
         self._connection = connection
         self._down: Downstream | None = None

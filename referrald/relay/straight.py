@@ -1,0 +1,303 @@
+"""The usual login at a home server without detours: greeting, AUTHENTICATE PLAIN, OK.
+
+Nearly every login of a relay goes like that, with the same words of the same server each time. What
+goes another way, at whatever point, is taken over by the client library from its first byte: it
+gets what the server has said, and is found to say what has been said already.
+"""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from referrald.client.connection import ConnectionEnded
+from referrald.client.following import Credentials
+from referrald.client.transport import NotReached, Opened, Reach, Trust, connect, establish
+from referrald.errors import ReferraldError
+from referrald.model import Security, Server
+from referrald.wire.responses import BrokenResponse, ResponseReader
+
+TAG = b"a1"
+"""What the client library calls its first command."""
+
+LONGEST = 8192
+"""Bytes of a greeting or an answer that are looked at here."""
+
+SERVERS_KEPT = 1000
+
+Offered = tuple[str, ...]
+
+
+def command_for(credentials: Credentials, user: str) -> bytes | None:
+    """Give the line that logs in with a password; None where that takes something else."""
+    if credentials.token:
+        return None
+    login_as, authzid = credentials.login_as, user
+    if not login_as or login_as == user:
+        login_as, authzid = user, ""
+    message = f"{authzid}\0{login_as}\0{credentials.password}".encode("utf-8", "surrogateescape")
+    return b"%b AUTHENTICATE PLAIN %b\r\n" % (TAG, b64encode(message))
+
+
+class StraightLogin:
+    """A connection to a home server on the way to being logged in.
+
+    options: for TLS from the first byte, else None. patience: seconds for each answer. offered:
+    what the server offers after the login; None when that went another way, and is to be taken
+    over by `dial`.
+    """
+
+    __slots__ = (
+        "_asked",
+        "_call",
+        "_command",
+        "_done",
+        "_greeting",
+        "_handed",
+        "_held",
+        "_lost",
+        "_options",
+        "_overdue",
+        "_patience",
+        "offered",
+        "transport",
+    )  # fmt: skip
+
+    transport: Any
+
+    def __init__(self, command: bytes, options: Any, patience: float) -> None:
+        self.offered: Offered | None = None
+        self._command = command
+        self._options = options
+        self._patience = patience
+        self._greeting = self._held = b""
+        self._asked = self._overdue = self._handed = False
+        self._lost: Failure | None = None
+        self._call: Any = None
+        self._done: Deferred[None] = Deferred(self._given_up)
+
+    async def go(self, reach: Reach, reactor: Any, host: str, port: int) -> None:
+        """Connect and log in.
+
+        Raises `NotReached`, or `ConnectionEnded` when the server takes too long.
+        """
+        await establish(reach, reactor, host, port, self, self._patience)
+        if self._options is not None:
+            self.transport.startTLS(self._options)
+        self._call = reactor.callLater(self._patience, self._too_late)
+        await self._done
+        if self._overdue:
+            late = f"{host}:{port} did not answer within {self._patience:g} s"
+            raise ConnectionEnded(late) if self._asked else NotReached(late)
+
+    def makeConnection(self, transport: Any) -> None:
+        """Take the transport."""
+        self.transport = transport
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what the server says: first its greeting, then the answer."""
+        held = self._held = self._held + data if self._held else data
+        if self._done.called:
+            return
+        if not held.endswith(b"\r\n") and len(held) < LONGEST:
+            return
+        if not self._asked and takes_plain(held, self._options is not None):
+            self._greeting, self._held, self._asked = held, b"", True
+            self._call.reset(self._patience)
+            self.transport.write(self._command)
+            return
+        if self._asked:
+            if held.startswith(b"* ") and b"\r\n" + TAG not in held and len(held) < LONGEST:
+                return
+            self.offered = logged_in(held)
+            if self.offered is not None:
+                self._held = b""
+        self._settle()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Leave it to the library to say what that means."""
+        self._lost = reason
+        self._settle()
+
+    def _too_late(self) -> None:
+        self._overdue = True
+        self._settle()
+        self.transport.abortConnection()
+
+    def _given_up(self, _: Any) -> None:
+        self._stop_waiting()
+        self.transport.abortConnection()
+
+    def _stop_waiting(self) -> None:
+        call, self._call = self._call, None
+        if call is not None and call.active():
+            call.cancel()
+
+    def _settle(self) -> None:
+        if not self._done.called:
+            self._stop_waiting()
+            self._done.callback(None)
+
+    # -- as a connection that is logged in, for a `Splice` -------------------------------------
+
+    def hand_over(self, protocol: Any) -> None:
+        """Let another protocol go on with the connection."""
+        self.transport.protocol = protocol
+        protocol.makeConnection(self.transport)
+        self.tell(protocol)
+
+    async def logout(self) -> None:
+        """Say good-bye and close."""
+        self.transport.write(b"a2 LOGOUT\r\n")
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self.transport.loseConnection()
+
+    # -- the other way -------------------------------------------------------------------------
+
+    async def dial(
+        self, reactor: Any, host: str, port: int, *, otherwise: Callable[..., Any], **how: Any
+    ) -> Opened:
+        """Stand in for `connect`, once: give this connection as one that has just been greeted."""
+        if not self._handed:
+            self._handed = True
+            return await connect(reactor, host, port, **{**how, "reach": self._hand_back})
+        opened: Opened = await otherwise(reactor, host, port, **how)
+        return opened
+
+    async def _hand_back(
+        self, reactor: Any, host: str, port: int, protocol: Any, patience: float
+    ) -> None:
+        self.transport.protocol = protocol
+        protocol.makeConnection(_Again(self, protocol))
+        if self._asked:
+            protocol.dataReceived(self._greeting)
+        else:
+            protocol.transport = self.transport
+            self.tell(protocol)
+
+    def said_again(self, data: bytes, protocol: Any) -> None:
+        """Take what the library says first for what has been said."""
+        protocol.transport = self.transport
+        if data == self._command:
+            self.tell(protocol)
+        else:
+            self.transport.abortConnection()
+
+    def tell(self, protocol: Any) -> None:
+        """Give all that has come and was not told yet."""
+        if self._held:
+            protocol.dataReceived(self._held)
+        if self._lost is not None:
+            protocol.connectionLost(self._lost)
+
+
+class _Again:
+    """The transport of a protocol that has yet to say what has been said already."""
+
+    def __init__(self, straight: StraightLogin, protocol: Any) -> None:
+        self._straight = straight
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        """Compare, and go on as it went."""
+        self._straight.said_again(data, self._protocol)
+
+    def startTLS(self, options: Any) -> None:
+        """Do nothing: it has been begun."""
+
+    def loseConnection(self) -> None:
+        """End the connection."""
+        self._straight.transport.loseConnection()
+
+    def abortConnection(self) -> None:
+        """End the connection at once."""
+        self._straight.transport.abortConnection()
+
+
+class ShortWay:
+    """Logs in straight at servers that are plain: ``plain`` says of one whether it is.
+
+    plain: is asked with the server, and whether the client came by TLS; the answer is kept.
+    """
+
+    def __init__(
+        self, reactor: Any, reach: Reach, trust: Trust, plain: Callable[[Server, bool], bool]
+    ) -> None:
+        self._reactor = reactor
+        self._reach = reach
+        self._trust = trust
+        self._plain = plain
+        self._known: dict[tuple[Server, bool], bool] = {}
+
+    def leads_to(self, server: Server, secure: bool) -> bool:
+        """Say whether a server may be gone to, for a client that came by TLS or not."""
+        known = self._known.get((server, secure))
+        if known is None:
+            if len(self._known) >= SERVERS_KEPT:
+                self._known.clear()
+            known = self._known[server, secure] = self._plain(server, secure)
+        return known
+
+    async def go(self, server: Server, command: bytes, patience: float) -> StraightLogin:
+        """Log in as far as it goes straight on; raises `NotReached` or `ConnectionEnded`."""
+        options = self._trust.options(server.host) if server.security is Security.TLS else None
+        straight = StraightLogin(command, options, patience)
+        await straight.go(self._reach, self._reactor, server.host, server.port)
+        return straight
+
+
+@lru_cache(maxsize=256)
+def takes_plain(greeting: bytes, secure: bool) -> bool:
+    """Say whether a server that greets so takes a password at once: all that matters is there."""
+    try:
+        reader = ResponseReader()
+        reader.feed(greeting)
+        first = reader.next()
+    except BrokenResponse:
+        return False
+    if first is None or reader.buffered or first.tag != b"*" or first.kind != b"OK":
+        return False
+    offered = (first.code(b"CAPABILITY") or b"").upper().split()
+    return (
+        b"AUTH=PLAIN" in offered
+        and b"SASL-IR" in offered
+        and (secure or b"STARTTLS" not in offered)
+    )
+
+
+@lru_cache(maxsize=256)
+def logged_in(answer: bytes) -> Offered | None:
+    """Read the answer to a login that went well; None for all others."""
+    try:
+        return _offered_after(answer)
+    except ReferraldError:
+        return None
+
+
+def _offered_after(answer: bytes) -> Offered | None:
+    """Take the capabilities out of an answer in which there is nothing else to take note of."""
+    reader = ResponseReader()
+    reader.feed(answer)
+    listed: bytes | None = None
+    while (response := reader.next()) is not None:
+        if response.tag == TAG and response.kind == b"OK" and not reader.buffered:
+            said = response.code(b"CAPABILITY")
+            listed = listed if said is None else said
+            clear = said is not None or not response.text.lstrip().startswith(b"[")
+            return None if listed is None or not clear else _words(listed)
+        if response.tag != b"*" or response.kind != b"CAPABILITY":
+            return None
+        listed = response.text
+    return None
+
+
+def _words(listed: bytes) -> Offered:
+    return tuple(listed.decode("ascii", "replace").split())
