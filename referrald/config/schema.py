@@ -253,7 +253,8 @@ REFERRAL = Section(
             kind="duration",
             default=60.0,
             minimum=1,
-            help="The time in which `storm_count` counts.",
+            help="The time in which `storm_count` counts, and in which a client that comes back "
+            "with the name out of its referral is known.",
         ),
         Option(
             name="login",

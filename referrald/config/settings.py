@@ -192,6 +192,16 @@ class Config:
     path: str = attrs.field(default="", eq=False)
 
     @property
+    def may_relay(self) -> bool:
+        """True when somebody is logged in at home, for a client or to see whether the password is
+        right. Where this is False a backend may still say so of one user.
+        """
+        words = {self.referral.login}
+        words.update(listener.login or "refer" for listener in self.listeners)
+        words.update(network.login for network in self.networks)
+        return words != {"refer"} or self.auth.home
+
+    @property
     def own_names(self) -> frozenset[str]:
         """The names that clients may know this server by, folded."""
         return own_names(self.server)

@@ -137,11 +137,6 @@ class Assembled(Protocol):
         """Backends with their names, in order."""
         ...
 
-    @property
-    def relay(self) -> Any:
-        """What logs clients in at their homes; None where nobody is relayed."""
-        ...
-
     async def account(self, user: str) -> Account:
         """Give a user's account; raises `Unavailable` where no mailboxes are kept."""
         ...

@@ -42,7 +42,7 @@ class Round:
         self._trust = read_trust(config.relay.ca or None)
         self._needs = Needs(
             policy=assembly.mailboxes.policy,
-            relay=assembly.relay is not None,
+            relay=config.may_relay,
             master=bool(config.relay.master_user),
             proxy=config.relay.proxy,
         )

@@ -5,7 +5,12 @@ Pure: no reactor, no policy, nothing of the house but its errors.
 
 from referrald.imapurl.hosts import canonical as canonical_host
 from referrald.imapurl.parsing import parse, resolve
-from referrald.imapurl.referral import in_response_code, login_referral, mailbox_referral
+from referrald.imapurl.referral import (
+    in_response_code,
+    login_name,
+    login_referral,
+    mailbox_referral,
+)
 from referrald.imapurl.url import ImapUrl, Kind
 
 __all__ = [
@@ -13,6 +18,7 @@ __all__ = [
     "Kind",
     "canonical_host",
     "in_response_code",
+    "login_name",
     "login_referral",
     "mailbox_referral",
     "parse",

@@ -38,6 +38,11 @@ def login_referral(host: str, port: int | None, user: str, auth: str = "*") -> s
     return f"imap://{encoded}{_server(host, port, auth)}"
 
 
+def login_name(url: str) -> str:
+    """Give the user in a URL of `login_referral`, percent-encoded as it stands there."""
+    return url.removeprefix("imap://").partition(";")[0]
+
+
 def mailbox_referral(host: str, port: int | None, user: str, mailbox: str, auth: str = "*") -> str:
     """Give a URL of a mailbox referral (RFC 2193): user, mechanism, and the name in UTF-8.
 

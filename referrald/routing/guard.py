@@ -27,11 +27,18 @@ class StormBreaker:
         self._size = size
         # When each pair was referred lately, at most ``count`` times; the most recent pair last.
         self._times: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        # Of names in URLs and addresses: who is meant, and when that was sent.
+        self._names: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
 
-    def note_referred(self, user: str, peer: str) -> None:
-        """Remember that ``user`` was referred; without an address it cannot be told who it was."""
+    def note_referred(self, user: str, peer: str, name: str = "") -> None:
+        """Remember that ``user`` was referred; without an address it cannot be told who it was.
+
+        name: the user in the URL, should a client take it for a name here.
+        """
         if not self._count or not peer:
             return
+        if name and name != user:
+            self._note_name(user, peer, name)
         key = (user, peer)
         times = self._times.get(key)
         if times is not None:
@@ -46,6 +53,17 @@ class StormBreaker:
         """Tell whether ``user`` was referred within the window, once or more."""
         times = self._times.get((user, peer))
         return times is not None and self._seconds() - times[-1] < self._window
+
+    def _note_name(self, user: str, peer: str, name: str) -> None:
+        self._names[name, peer] = user, self._seconds()
+        self._names.move_to_end((name, peer))
+        if len(self._names) > self._size:
+            self._names.popitem(last=False)
+
+    def sent_away_as(self, name: str, peer: str) -> str:
+        """Give the user who was referred from an address lately under a name; empty for none."""
+        user, when = self._names.get((name, peer), ("", 0.0))
+        return user if user and self._seconds() - when < self._window else ""
 
     def is_storm(self, user: str, peer: str) -> bool:
         """Tell whether ``user`` was referred too often to be a client that follows."""

@@ -123,10 +123,17 @@ class Router:
             return decision
         return self._storm(decision) if breaker.is_storm(login.user, login.peer) else decision
 
-    def note_referred(self, user: str, peer: str) -> None:
-        """Remember that a client was sent away; those that are relayed have nowhere to go."""
+    def note_referred(self, user: str, peer: str, name: str = "") -> None:
+        """Remember that a client was sent away; those that are relayed have nowhere to go.
+
+        name: the user in the URL.
+        """
         if self._breaker is not None:
-            self._breaker.note_referred(user, peer)
+            self._breaker.note_referred(user, peer, name)
+
+    def sent_away_as(self, name: str, peer: str) -> str:
+        """Give the user who was sent away from an address under a name; empty for none."""
+        return "" if self._breaker is None else self._breaker.sent_away_as(name, peer)
 
     def came_back(self, user: str, peer: str) -> bool:
         """Say whether a client was sent away so lately that it has not gone."""

@@ -54,8 +54,15 @@ class Router(Protocol):
         """Decide; failures become `Refuse`, never an exception."""
         ...
 
-    def note_referred(self, user: str, peer: str) -> None:
-        """Remember that a client has been sent away, to know it should it not have gone."""
+    def note_referred(self, user: str, peer: str, name: str = "") -> None:
+        """Remember that a client has been sent away, to know it should it not have gone.
+
+        name: the user in the URL that it was sent.
+        """
+        ...
+
+    def sent_away_as(self, name: str, peer: str) -> str:
+        """Give the user who was sent away from an address under a name; empty for none."""
         ...
 
     async def away(self, login: Login) -> Refer | None:

@@ -22,6 +22,7 @@ from referrald.model import Decision, How, Login, LoginEvent, Refer, Refuse, Rel
 from referrald.session import answers, capabilities
 from referrald.session.athome import AskedAtHome
 from referrald.session.relaying import Secret, follows, order_at, order_if_wanted, relay
+from referrald.session.returning import as_own, note_sent_away, proved
 from referrald.session.table import Answer
 from referrald.wire.response import ok
 
@@ -73,7 +74,7 @@ async def _prove(
 ) -> Answer:
     named = attempt.user
     try:
-        user = await proof
+        user = await proved(attempt, proof, secret)
     except AuthenticationFailed as error:
         attempt.user = named or error.user
         await _fail(attempt, error)
@@ -84,7 +85,7 @@ async def _prove(
         attempt.log(result, cause=str(error))
         raise
     attempt.user = user
-    return await _carry_out(session, attempt, secret)
+    return await _carry_out(session, attempt, as_own(secret) if attempt.returned else secret)
 
 
 async def _fail(attempt: Attempt, error: AuthenticationFailed) -> None:
@@ -95,7 +96,7 @@ async def _fail(attempt: Attempt, error: AuthenticationFailed) -> None:
 class Attempt:
     """One login under way, as the log will tell it. asked: may have logged in at home already."""
 
-    __slots__ = ("asked", "began", "mechanism", "session", "user")
+    __slots__ = ("asked", "began", "mechanism", "returned", "session", "user")
 
     def __init__(
         self,
@@ -110,6 +111,7 @@ class Attempt:
         self.mechanism = mechanism
         self.user = user
         self.began = began
+        self.returned = False
 
     def as_login(self) -> Login:
         """Give what routing is told."""
@@ -170,7 +172,9 @@ async def _away(
     if how != "refer":
         router = session.door.router
         # A program that follows has no reason to come back so soon; a relay serves it as well.
-        returned = router is not None and router.came_back(attempt.user, session.peer_host)
+        returned = attempt.returned or (
+            router is not None and router.came_back(attempt.user, session.peer_host)
+        )
         order = order_if_wanted(session, attempt.user, decision, secret, how, returned=returned)
         if order is not None:
             return await _relay(session, attempt, order, decision.source)
@@ -221,8 +225,8 @@ async def _refer(
         except Unavailable as error:
             attempt.log("refused", source=decision.source, cause=str(error))
             raise
-    elif session.door.router is not None:
-        session.door.router.note_referred(attempt.user, session.peer_host)
+    else:
+        note_sent_away(attempt, decision, may_relay=how != "refer")
     attempt.log("referred", target=str(decision.server), source=decision.source)
     door = session.door
     unfollowed = how != "refer" and not follows(session, attempt.user)

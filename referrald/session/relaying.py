@@ -32,18 +32,22 @@ _BEARER = re.compile(rb"auth=Bearer ([^\x01]+)", re.IGNORECASE)
 
 @attrs.define
 class Secret:
-    """What a client proved with, as long as a login is under way. Never shown."""
+    """What a client proved with, as long as a login is under way. Never shown.
+
+    login_as: whose it is, where the mechanism said so; acting_as: the authorization identity.
+    """
 
     password: bytes = attrs.field(default=b"", repr=False)
     token: bytes = attrs.field(default=b"", repr=False)
     login_as: bytes = b""
+    acting_as: bytes = b""
 
 
 def secret_of(mechanism: str, messages: list[bytes]) -> Secret:
     """Take a password or token out of what the client sent in a SASL exchange, if it is there."""
     if mechanism == "PLAIN" and messages and messages[-1].count(b"\0") == 2:
-        _, login_as, password = messages[-1].split(b"\0")
-        return Secret(password=password, login_as=login_as)
+        acting_as, login_as, password = messages[-1].split(b"\0")
+        return Secret(password=password, login_as=login_as, acting_as=acting_as)
     if mechanism == "LOGIN" and len(messages) == 2:
         return Secret(password=messages[1], login_as=messages[0])
     if mechanism in ("OAUTHBEARER", "XOAUTH2") and messages:

@@ -126,7 +126,6 @@ class FakeAssembly:
         self.mail: FakeAccount | None = FakeAccount()
         self.accounts: list[str] = []
         self.backends: list[tuple[str, Any]] = []
-        self.relay: Any = None
 
     def assemble(self, config: Config, reactor: Any) -> FakeAssembly:
         self.config = config

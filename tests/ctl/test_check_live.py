@@ -243,7 +243,16 @@ class WhatIsNeeded(LiveCase):
             self.assertEqual(self.lacks(capabilities), lacking)
 
     def test_the_relay_needs_a_login_with_a_password(self) -> None:
-        self.assembly.relay = object()
+        listener = '[[listener]]\nendpoint = "tcp:144"\ntls = "none"\nallow_cleartext = true\n'
+        network = '[[network]]\nnetworks = ["192.0.2.0/24"]\n'
+        for section in ("[referral]\n", listener, network):
+            self.write("r.toml", f'{CONFIG}type = "fake"\n{section}login = "relay"\n')
+            self.needs_a_password()
+        asks = CONFIG.replace("[auth]\n", "[auth]\nhome = true\n")
+        self.write("r.toml", f'{asks}type = "fake"\nhost = "home.example"\n')
+        self.needs_a_password()
+
+    def needs_a_password(self) -> None:
         for capabilities, lacking in (
             (b"IMAP4rev1", ""),
             (b"IMAP4rev1 LOGINDISABLED AUTH=PLAIN", ""),
@@ -255,8 +264,7 @@ class WhatIsNeeded(LiveCase):
             self.assertEqual(self.lacks(capabilities), lacking)
 
     def test_a_master_user_needs_plain(self) -> None:
-        self.assembly.relay = object()
-        relay = '[relay]\nmaster_user = "root"\nmaster_password = "m"\n'
+        relay = '[referral]\nlogin = "auto"\n[relay]\nmaster_user = "root"\nmaster_password = "m"\n'
         self.write("r.toml", CONFIG + 'type = "fake"\n' + relay)
         self.assertEqual(self.lacks(b"IMAP4rev1 AUTH=PLAIN"), "")
         self.assertEqual(self.lacks(b"IMAP4rev1"), "AUTH=PLAIN, by which the master user logs in")
@@ -281,11 +289,10 @@ class Inventories(LiveCase):
 
     def test_where_a_listener_drains_to_counts_and_needs_no_leave(self) -> None:
         drain = '[[listener]]\nendpoint = "tcp:144"\ntls = "none"\nname = "old"\n'
-        drain += 'drain = "imap://;AUTH=*@next.example:993/"\n'
+        drain += 'drain = "imap://;AUTH=*@next.example:993/"\n[referral]\nlogin = "relay"\n'
         self.write("r.toml", CONFIG + 'type = "fake"\n' + drain)
         self.policy(allowed=())
         self.name()
-        self.assembly.relay = object()
         hello = b"* OK [CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=SCRAM-SHA-256] hi"
         self.server("next.example", hello, port=993)
         (found,) = self.look()["targets"]

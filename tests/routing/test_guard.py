@@ -80,3 +80,29 @@ class StormTests(SynchronousTestCase):
             self.assertEqual(breaker.is_storm("alice", "192.0.2.1"), len(recent) >= count)
             breaker.note_referred("alice", "192.0.2.1")
             times.append(now)
+
+    def test_who_was_sent_away_is_known_by_the_name_in_the_url(self) -> None:
+        breaker = self.breaker()
+        breaker.note_referred("bob@x.example", "192.0.2.1", "bob%40x.example")
+        breaker.note_referred("alice", "192.0.2.1", "alice")
+        known = breaker.sent_away_as
+        self.assertEqual(known("bob%40x.example", "192.0.2.1"), "bob@x.example")
+        self.assertEqual(known("bob%40x.example", "192.0.2.2"), "")
+        self.assertEqual(known("bob@x.example", "192.0.2.1"), "")
+        # A name that is the user's own says nothing new.
+        self.assertEqual(known("alice", "192.0.2.1"), "")
+        self.clock.advance(60)
+        self.assertEqual(known("bob%40x.example", "192.0.2.1"), "")
+
+    def test_of_two_users_of_one_name_there_the_last_is_meant(self) -> None:
+        breaker = self.breaker()
+        for user in ("bob@a.example", "bob@b.example"):
+            breaker.note_referred(user, "192.0.2.1", "bob")
+        self.assertEqual(breaker.sent_away_as("bob", "192.0.2.1"), "bob@b.example")
+
+    def test_names_are_bounded_as_well(self) -> None:
+        breaker = self.breaker(size=2)
+        for user in ("a", "b", "a", "c"):
+            breaker.note_referred(user, "192.0.2.1", f"{user}%40x")
+        found = [user for user in "abc" if breaker.sent_away_as(f"{user}%40x", "192.0.2.1")]
+        self.assertEqual(found, ["a", "c"])

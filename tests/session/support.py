@@ -77,11 +77,14 @@ class Decisions:
         self.asked.append(login)
         return DECISIONS[login.user]
 
-    def note_referred(self, user: str, peer: str) -> None:
+    def note_referred(self, user: str, peer: str, name: str = "") -> None:
         self.sent_away.append((user, peer))
 
     def came_back(self, user: str, peer: str) -> bool:
         return (user, peer) in self.sent_away
+
+    def sent_away_as(self, name: str, peer: str) -> str:
+        return ""
 
 
 class ExactWheel:

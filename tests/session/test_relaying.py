@@ -39,11 +39,14 @@ class Decided:
     async def route(self, login: Login) -> Decision:
         return self.decision
 
-    def note_referred(self, user: str, peer: str) -> None:
+    def note_referred(self, user: str, peer: str, name: str = "") -> None:
         self.sent_away.append((user, peer))
 
     def came_back(self, user: str, peer: str) -> bool:
         return (user, peer) in self.sent_away
+
+    def sent_away_as(self, name: str, peer: str) -> str:
+        return ""
 
 
 class Client:
@@ -501,7 +504,8 @@ class Relaying(RelayCase):
 class Secrets(SynchronousTestCase):
     def test_each_mechanism_has_its_own(self) -> None:
         self.assertEqual(
-            secret_of("PLAIN", [b"bob\0root\0pw"]), Secret(password=b"pw", login_as=b"root")
+            secret_of("PLAIN", [b"bob\0root\0pw"]),
+            Secret(password=b"pw", login_as=b"root", acting_as=b"bob"),
         )
         self.assertEqual(
             secret_of("LOGIN", [b"alice", b"pw"]), Secret(password=b"pw", login_as=b"alice")
