@@ -149,12 +149,13 @@ class Errands:
         root = await connection.command("LIST", string(b""), mailbox(place.name))
         lines = [listed(each) for each in root.untagged if each.kind == b"LIST"]
         delimiter = next((line.delimiter for line in lines if line.delimiter), "/")
-        pattern = string(mailbox_pattern(place.name + delimiter) + b"*")
-        reply = await connection.command("LIST", string(b""), pattern)
-        if not reply.ok:
-            raise Unavailable(f"{place.server} does not list what is below {place.name}")
-        found = (listed(each) for each in reply.untagged if each.kind == b"LIST")
-        return place, tuple(found)
+        pattern = mailbox_pattern(place.name + delimiter) + b"*"
+        return place, await _list(connection, place, pattern)
+
+    async def everything(self, places: Sequence[Replica]) -> tuple[Replica, tuple[Listed, ...]]:
+        """List all mailboxes of a server; gives the place that was asked, and the names."""
+        place, connection = await self._reach(places)
+        return place, await _list(connection, place, b"*")
 
     # -- a selected mailbox --------------------------------------------------------------------
 
@@ -289,6 +290,13 @@ class Errands:
             self._sweep = None
         for key in [*self._used]:
             self._drop(key)
+
+
+async def _list(connection: ImapConnection, place: Replica, pattern: bytes) -> tuple[Listed, ...]:
+    reply = await connection.command("LIST", string(b""), string(pattern))
+    if not reply.ok:
+        raise Unavailable(f"{place.server} lists no mailboxes")
+    return tuple(listed(each) for each in reply.untagged if each.kind == b"LIST")
 
 
 def _nowhere(faults: Sequence[str]) -> Unavailable:

@@ -7,17 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from referrald.errors import MailboxReferral, NoSuchMailbox, ReferraldError, Unavailable
-from referrald.mailmodel import ReferMailbox, RemoteMailbox
+from referrald.errors import MailboxReferral, NoSuchMailbox, Unavailable
 from referrald.session import capabilities
 from referrald.session.away import AwayMailbox, as_status, passed
 from referrald.session.table import Answer
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
-
-BELOW_KEPT = 15.0
-"""Seconds for which the names below a mailbox elsewhere are not asked for again."""
 
 
 def carried(session: ReferralServer, error: MailboxReferral) -> bool:
@@ -81,66 +77,3 @@ async def counts(
     if not set(items) <= found.keys():
         raise Unavailable(f"{done.place.server} does not tell all counts")
     return {item: found[item] for item in items}
-
-
-# -- what is below mailboxes elsewhere ---------------------------------------------------------
-
-
-async def with_below(
-    session: ReferralServer, remote: Sequence[RemoteMailbox]
-) -> Sequence[RemoteMailbox]:
-    """Add the names that only the other servers know: those below mailboxes that are listed.
-
-    What cannot be had at the moment is left out.
-    """
-    known = {box.name for box in remote}
-    found = [*remote]
-    for box in remote:
-        if box.subtree and box.location.replicas:
-            for below in await _below(session, box):
-                if below.name not in known:
-                    known.add(below.name)
-                    found.append(below)
-    return found
-
-
-async def _below(session: ReferralServer, box: RemoteMailbox) -> Sequence[RemoteMailbox]:
-    now = session.door.clock()
-    kept = session.below.get(box.name)
-    if kept is not None and now - kept[0] < BELOW_KEPT:
-        return kept[1]
-    try:
-        found = await _ask_below(session, box)
-    except ReferraldError as error:
-        session.door.notes.note(
-            f"below {error}", f"{session.session_id}: what is below {box.name!r}: {error}"
-        )
-        found = ()
-    session.below[box.name] = now, found
-    return found
-
-
-async def _ask_below(session: ReferralServer, box: RemoteMailbox) -> tuple[RemoteMailbox, ...]:
-    decision = await session.mail.locate(box.name)
-    if not isinstance(decision, ReferMailbox):
-        return ()
-    delimiter = session.mail.delimiter
-    found = []
-    place, lines = await session.errands.below(decision.replicas)
-    for line in lines:
-        theirs = line.delimiter or "/"
-        if not line.name.startswith(place.name + theirs):
-            continue
-        rest = line.name[len(place.name) + len(theirs) :]
-        if delimiter != theirs and delimiter in rest:
-            # No name here can have that.
-            continue
-        name = box.name + delimiter + rest.replace(theirs, delimiter)
-        there = await session.mail.locate(name)
-        # A backend may have another opinion of some names, and its word counts.
-        if isinstance(there, ReferMailbox) and any(
-            (each.server, each.name) == (place.server, line.name) for each in there.replicas
-        ):
-            location = box.location
-            found.append(RemoteMailbox(name=name, location=location, attributes=line.attributes))
-    return tuple(found)

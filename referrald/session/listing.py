@@ -10,7 +10,7 @@ from twisted.mail.imap4 import MailboxException, NegativeResponse
 
 from referrald.errors import ReferraldError
 from referrald.mailmodel import RemoteMailbox
-from referrald.session import beyond, mailboxes
+from referrald.session import mailboxes, namesthere
 from referrald.session.names import Names, Row, rows
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
@@ -92,7 +92,7 @@ async def _gather(
     ):
         remote = await mail.remote()
         if session.relays:
-            remote = await beyond.with_below(session, remote)
+            remote = await namesthere.with_below(session, remote)
     return Names(
         local=entries, remote=remote, subscriptions=subscriptions, delimiter=mail.delimiter
     )

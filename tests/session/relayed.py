@@ -66,7 +66,7 @@ class Both:
         self.net = Net()
         self.stores = {server: MemoryStore(clock=lambda: 1000.0) for server in BEYOND}
         self.houses = {
-            server: House(realm=MailRealm(store, None, server))
+            server: House(realm=MailRealm(store, None, server), router=None)
             for server, store in self.stores.items()
         }
         self.sessions: list[Any] = []
@@ -98,9 +98,11 @@ class Both:
         for place in places or (OTHER,):
             self.fill(place, there, fill)
 
-    def fill(self, server: Server, name: str, messages: Sequence[bytes] = ()) -> None:
+    def fill(
+        self, server: Server, name: str, messages: Sequence[bytes] = (), user: str = "bob"
+    ) -> None:
         """Have a mailbox with messages at another server."""
-        account = done(self.stores[server].account("bob"))
+        account = done(self.stores[server].account(user))
         if name != "INBOX":
             done(account.create(name))
         done(account.append(name, [NewMessage(content=each) for each in messages]))
@@ -130,10 +132,10 @@ class Both:
         """Give the contents of a mailbox of the front door."""
         return contents(self.site.store, name)
 
-    def log_in(self, *commands: bytes) -> Wire:
+    def log_in(self, *commands: bytes, user: bytes = b"bob") -> Wire:
         """Connect, log in, and say what is wished, which has to succeed."""
         wire = Wire(self.net, self.site.house)
-        for command in (b"LOGIN bob secret", *commands):
+        for command in (b"LOGIN %b secret" % user, *commands):
             answer = wire.say(b"a " + command)
             assert b"a OK" in answer, answer
         return wire

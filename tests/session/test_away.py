@@ -233,6 +233,18 @@ class Elsewhere(SynchronousTestCase):
         self.assertEqual(there.state, "logout")
         self.assertIn(b"MESSAGES 2", client.say(b"b STATUS Team (MESSAGES)"))
 
+    def test_who_reads_public_mailboxes_here_has_those_at_home_beside_them(self) -> None:
+        self.both.site.fill("Public", SIMPLE)
+        self.both.fill(OTHER, "INBOX", [OTHERS], user="carol")
+        self.both.fill(OTHER, "Letters/2026", user="carol")
+        self.both.fill(OTHER, "Public", user="carol")
+        client = self.both.log_in(user=b"carol")
+        names = [line.rpartition(b" ")[2] for line in client.ask(b'b LIST "" *')[:-1]]
+        self.assertEqual(names, [b"INBOX", b"Letters", b"Letters/2026", b"Public"])
+        self.assertIn(OTHERS, client.say(b"b SELECT INBOX", b"c FETCH 3 BODY[]"))
+        self.assertIn(b"* 1 EXISTS", client.say(b"d SELECT Public"))
+        self.assertEqual(len(self.both.sessions), 2)
+
 
 class Between(SynchronousTestCase):
     """COPY and MOVE across servers: all or nothing."""
