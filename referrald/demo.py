@@ -46,10 +46,15 @@ GUIDE = """\
 
     alpine -inbox-path='{{{host}:{front}/user=alice/notls}}INBOX'
 
-  bob has a folder "{folder}" too, which is shared, and on the home server. A client
-  has to ask for such folders, or it does not see them; opening one is referred:
+  bob has a folder "{folder}" too, which is shared, and on the home server. For most
+  clients it is like any other: the front door reads it there for them.
 
     curl --user bob:{password} 'imap://{host}:{front}/' -X 'LIST "" *'
+    curl --user bob:{password} 'imap://{host}:{front}/{folder};MAILINDEX=1'
+
+  A client that asks for folders on other servers, as Alpine does, is from then on
+  sent there instead:
+
     curl --user bob:{password} 'imap://{host}:{front}/' -X 'LIST (REMOTE) "" *'
     curl -v --user bob:{password} 'imap://{host}:{front}/' -X 'SELECT {folder}'
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
-from referrald.demo import PASSWORD, Demo, guide
+from referrald.demo import NOTICE, PASSWORD, Demo, guide
 from tests.interop.support import free_port
 from tests.proves import proves
 
@@ -42,7 +42,10 @@ class TheDemo(TestCase):
         client: Any = imaplib.IMAP4("127.0.0.1", port)
         try:
             client.login("bob", PASSWORD)
-            self.assertEqual(client.list()[1], [b'(\\HasNoChildren) "/" INBOX'])
+            shared = b'(\\HasNoChildren) "/" Shared'
+            self.assertEqual(client.list()[1], [b'(\\HasNoChildren) "/" INBOX', shared])
+            self.assertEqual(client.select("Shared"), ("OK", [b"1"]))
+            self.assertIn(NOTICE, client.fetch("1", "BODY[]")[1][0])
             client.xatom("RLIST", '""', "S%")
             names = client.response("LIST")[1]
             kind, text = client.select("Shared")
