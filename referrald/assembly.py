@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from ipaddress import ip_network
 from typing import Any
 
 from twisted.cred.strcred import makeChecker
@@ -25,6 +24,7 @@ from referrald.config.settings import Config, ListenerSettings
 from referrald.errors import Unavailable
 from referrald.interfaces import IPasswordStore, IReferralAccount, IWatchableBackend
 from referrald.model import IMAP_PORT, Server
+from referrald.networks import Networks
 from referrald.ops.counts import ConnectionCounts
 from referrald.ops.logs import EventLog, LoginLog
 from referrald.ops.tls import TlsHolder
@@ -304,7 +304,7 @@ class Assembly:
             refusals=self.refusals,
             choosing=choosing_for(config, listener),
             loops=lasting.loops if config.referral.storm_count else None,
-            trusted=tuple(ip_network(text) for text in config.server.trusted),
+            trusted=Networks(config.server.trusted),
             tls=lasting.tls if starttls else None,
             allow_cleartext=listener.allow_cleartext,
             drain=listener.drain,

@@ -50,17 +50,17 @@ def check_server(place: Place, settings: ServerSettings) -> None:
         for name in filter(None, names):
             if not is_host(name) and not _is_address(name):
                 place.wrong(key, f'"{name}" is not a host name', 'such as "imap.example.org"')
-    _check_networks(place, settings.trusted)
+    for text in settings.trusted:
+        _network(place, "trusted", text)
 
 
-def _check_networks(place: Place, networks: tuple[str, ...]) -> None:
-    for text in networks:
-        try:
-            ipaddress.ip_network(text)
-        except ValueError as error:
-            loose = "has host bits set" in str(error)
-            wrong = "has bits set behind the network" if loose else "is not a network"
-            place.wrong("trusted", f'"{text}" {wrong}', 'such as "192.0.2.0/28" or "2001:db8::/64"')
+def _network(place: Place, key: str, text: str) -> Network | None:
+    """Read a network; None, with the problem noted, when it is none."""
+    try:
+        return parse_network(text)
+    except ValueError as error:
+        place.wrong(key, f"{display(text)} {error}", 'such as "192.0.2.0/28" or "2001:db8::/64"')
+    return None
 
 
 def _is_address(text: str) -> bool:
@@ -184,10 +184,8 @@ def check_networks(entries: Iterable[tuple[Place, Sequence[str]]]) -> None:
         if not texts:
             place.wrong("networks", "is empty", 'such as ["10.0.0.0/8"]')
         for text in texts:
-            try:
-                network = parse_network(text)
-            except ValueError as error:
-                place.wrong("networks", f"{display(text)} {error}", 'such as "10.0.0.0/8"')
+            network = _network(place, "networks", text)
+            if network is None:
                 continue
             for other, first in before:
                 if first is not place and within(network, other):

@@ -6,13 +6,13 @@ A reload makes new doors, and the sessions that are there go over to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Literal, Protocol
 
 import attrs
 
 from referrald.interfaces import HomeLogin, SaslChannel
 from referrald.model import Decision, Limits, Login, LoginEvent, Refer, RelayOrder, Server
+from referrald.networks import Networks
 from referrald.session.choosing import Choosing
 from referrald.session.followers import Followers
 from referrald.session.habits import Habits
@@ -279,7 +279,7 @@ class Door:
     errands: Errands | None = None
     relay: Relay | None = None
     refusals: Refusals | None = None
-    trusted: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted: Networks = attrs.field(factory=Networks)
     choosing: Choosing = attrs.field(factory=Choosing)
     tls: Any = None
     allow_cleartext: bool = False

@@ -7,17 +7,16 @@ has brought up. A part of `ReferralServer`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any, Final
 
 import attrs
 
 from referrald.model import MAX_PROXIES
+from referrald.networks import Networks, parse_address
 from referrald.session.door import Door
 
-Network = IPv4Network | IPv6Network
 Fields = Mapping[str, str | None]
 
 HOPS: Final = "x-proxy-ttl"
@@ -58,22 +57,15 @@ def hops_left(fields: Fields | None) -> int:
 
 
 @lru_cache(maxsize=4096)
-def within(host: str, networks: Sequence[Network]) -> bool:
+def within(host: str, networks: Networks) -> bool:
     """Say whether an address is in one of the networks; what is no address is in none."""
-    text = _address(host)
-    if not text:
-        return False
-    address = ip_address(text)
-    return any(address in network for network in networks)
+    return networks.find(parse_address(host)) is not None
 
 
 def _address(text: str) -> str:
     """Give an address in its usual form, IPv4 where it is that; empty when it is none."""
-    try:
-        address = ip_address(text.partition("%")[0])
-    except ValueError:
-        return ""
-    return str(getattr(address, "ipv4_mapped", None) or address)
+    address = parse_address(text.partition("%")[0])
+    return "" if address is None else str(address)
 
 
 def peer_of(transport: Any) -> tuple[str, int]:
@@ -123,7 +115,7 @@ class Fronted:
     def by_front(self) -> bool:
         """True when the other end may speak for others."""
         networks = self.door.trusted
-        return bool(networks) and within(peer_of(self.transport)[0], networks)
+        return bool(networks.each) and within(peer_of(self.transport)[0], networks)
 
     def introduced(self, fields: dict[str, str | None]) -> None:
         """Take what the client, or the front for it, says with ID."""

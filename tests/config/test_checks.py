@@ -39,7 +39,8 @@ class Names(ConfigTestCase):
         self.assertEqual(
             [line.partition(";")[0] for line in lines],
             [
-                '/d/r.toml: server.trusted: "192.0.2.7/24" has bits set behind the network',
+                '/d/r.toml: server.trusted: "192.0.2.7/24" has bits set behind its mask, '
+                "192.0.2.0/24 has not",
                 '/d/r.toml: server.trusted: "front.example" is not a network',
             ],
         )
@@ -272,7 +273,10 @@ class Choices(ConfigTestCase):
             ("10.0.0.1/8", '"10.0.0.1/8" has bits set behind its mask, 10.0.0.0/8 has not'),
             ("example.org", '"example.org" is not a network'),
         ):
-            self.assertEqual(self.networks([text]), [f'{lead} {wrong}; such as "10.0.0.0/8"'])
+            self.assertEqual(
+                self.networks([text]),
+                [f'{lead} {wrong}; such as "192.0.2.0/28" or "2001:db8::/64"'],
+            )
         self.assertEqual(self.networks([]), [f'{lead} is empty; such as ["10.0.0.0/8"]'])
 
     def test_what_an_earlier_entry_leaves_nothing_of(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import Any
 
 from hypothesis import given
@@ -10,10 +9,11 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import MAX_PROXIES
+from referrald.networks import Networks
 from referrald.session.fronts import Origin, hops_left, origin, within
 from tests.session.support import Client, House
 
-FRONT = (ip_network("192.0.2.0/28"),)
+FRONT = Networks(("192.0.2.0/28",))
 SAID = (
     b'i ID ("x-originating-ip" "198.51.100.9" "x-originating-port" "50007" '
     b'"x-session-id" "Yk3+/a" "x-proxy-ttl" "4")'
@@ -49,7 +49,7 @@ class TheFields(SynchronousTestCase):
         self.assertEqual(hops_left(None), MAX_PROXIES)
 
     def test_networks(self) -> None:
-        networks = (ip_network("192.0.2.0/28"), ip_network("2001:db8::/64"))
+        networks = Networks(("192.0.2.0/28", "2001:db8::/64"))
         for host, inside in (
             ("192.0.2.7", True), ("::ffff:192.0.2.7", True), ("2001:db8::1", True),
             ("2001:db8::1%eth0", True), ("192.0.2.16", False), ("unix", False), ("", False),
@@ -74,7 +74,7 @@ class Sessions(SynchronousTestCase):
         self.assertEqual(self.house.router.asked[0].peer, "198.51.100.9")
 
     def test_anybody_else_only_says_so(self) -> None:
-        client = self.connect(trusted=(ip_network("203.0.113.0/24"),))
+        client = self.connect(trusted=Networks(("203.0.113.0/24",)))
         own = client.session.session_id
         client.ask(SAID)
         client.ask(b"a LOGIN alice secret")
@@ -98,7 +98,7 @@ class Sessions(SynchronousTestCase):
         self.assertIsNone(session.client_id)
 
     def test_a_connection_is_counted_off_where_it_was_counted(self) -> None:
-        for networks, counted in (((), "192.0.2.7"), (FRONT, "")):
+        for networks, counted in ((Networks(), "192.0.2.7"), (FRONT, "")):
             seen: list[str] = []
             house = House(trusted=networks)
             house.counts.admit = seen.append  # type: ignore[method-assign, assignment]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from ipaddress import ip_network
 from typing import Any
 
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Decision, How, Login, Refer, Server
+from referrald.networks import Networks
 from referrald.relay.circuit import SHORTEST
 from referrald.relay.connector import RelayConnector, RelaySettings
 from referrald.relay.proxyheader import proxy_header
@@ -482,7 +482,7 @@ class Relaying(RelayCase):
     def test_home_learns_the_address_that_a_trusted_front_gives(self) -> None:
         self.serve("home.example", HELLO.replace(b"SASL-IR", b"SASL-IR ID"))
         self.settings = RelaySettings(allowed=("*.example",), told=("*",), proxy=("*",))
-        client = self.connect(trusted=(ip_network("192.0.2.0/24"),))
+        client = self.connect(trusted=Networks(("192.0.2.0/24",)))
         client.say(b'i ID ("x-originating-ip" "198.51.100.9" "x-originating-port" "7" '
                    b'"x-session-id" "front1")')  # fmt: skip
         self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
