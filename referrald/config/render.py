@@ -14,12 +14,12 @@ from referrald.config.schema import (
     EXTENSIONS,
     HALF_SECRET,
     LISTENER,
-    NETWORK,
     SECTIONS,
     SERVER_ID,
     TLS,
 )
 from referrald.config.schema_auth import INTROSPECTION
+from referrald.config.schema_referral import NETWORK
 from referrald.config.section import Section
 from referrald.config.settings import Config
 from referrald.config.writing import format_duration, format_size, toml_key, toml_value

@@ -7,6 +7,7 @@ from base64 import b64encode
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.errors import LoginReferral
 from tests.proves import proves
 from tests.session.support import House, Passwords
 
@@ -53,6 +54,19 @@ class LoginReferrals(SynchronousTestCase):
         self.assertTrue(answer.startswith(b"a NO [REFERRAL imap://carol;AUTH=*@home.example/] "))
         self.assertEqual([event.result for event in house.logins], ["referred"])
         self.assertIn(b"a OK [REFERRAL", self.client.say(b"a LOGIN carol secret\r\n"))
+
+    def test_the_text_may_name_the_server_also_where_the_realm_refers(self) -> None:
+        class Realm:
+            def requestAvatar(self, user: str, mind: object, *interfaces: object) -> None:
+                raise LoginReferral(["imap://bob;AUTH=*@realm.example:1143/"])
+
+        house = House(realm=Realm(), referral_text="It is at {server}.")
+        client = house.connect()
+        client.read()
+        (answer,) = client.ask(b"a LOGIN alice secret")
+        self.assertEqual(answer, REFERRAL + b"It is at home.example.")
+        (answer,) = client.ask(b"b LOGIN bob secret")
+        self.assertTrue(answer.endswith(b"/] It is at realm.example:1143."), answer)
 
     @proves("L5", "S3")
     def test_authenticate_ends_with_the_same_two_answers(self) -> None:
