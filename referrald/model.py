@@ -28,11 +28,15 @@ class Security(enum.Enum):
 
 @attrs.frozen(kw_only=True)
 class Server:
-    """An IMAP server: a host name (or IPv4 address), a port, and how it is secured."""
+    """An IMAP server: a host name (or IPv4 address), a port, and how it is secured.
+
+    weight: its share of the users of a home that spreads them over its servers, from 1 on.
+    """
 
     host: str
     port: int = IMAP_PORT
     security: Security = Security.STARTTLS
+    weight: int = 1
 
     def __str__(self) -> str:
         return self.host if self.port == IMAP_PORT else f"{self.host}:{self.port}"
@@ -43,6 +47,7 @@ class Home:
     """Where a user's mail lives, as a backend says it.
 
     servers: the home servers in order of preference; empty means *here*.
+    spread: each user has an order of preference of their own, by the weights of the servers.
     user: the name to use there; ``None`` means the same name.
     auth: the SASL mechanism that a referral prescribes, ``*`` for any (RFC 5092 section 3.2).
     public_here: public mailboxes can be read here, so a login succeeds with ``OK [REFERRAL]``.
@@ -61,6 +66,7 @@ class Home:
     held: bool = False
     ttl: float | None = None
     how: How | None = None
+    spread: bool = False
     source: str = ""
 
     @property

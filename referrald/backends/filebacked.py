@@ -90,6 +90,7 @@ def home_for(user: str, home: Home, name: str | None, is_template: bool) -> Home
         held=home.held,
         ttl=home.ttl,
         how=home.how,
+        spread=home.spread,
     )
 
 

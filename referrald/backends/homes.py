@@ -25,6 +25,8 @@ def encode(home: Home) -> bytes:
         fields["ttl"] = home.ttl
     if home.how is not None:
         fields["how"] = home.how
+    if home.spread:
+        fields["spread"] = True
     return json.dumps(fields, separators=(",", ":"), sort_keys=True).encode("ascii")
 
 
@@ -37,10 +39,11 @@ def decode(data: bytes) -> Home:
 
 def encode_server(server: Server) -> list[Any]:
     """Write a server in a form that JSON has."""
-    return [server.host, server.port, server.security.value]
+    parts: list[Any] = [server.host, server.port, server.security.value]
+    return parts if server.weight == 1 else [*parts, server.weight]
 
 
 def decode_server(parts: list[Any]) -> Server:
     """Read what `encode_server` wrote."""
-    host, port, security = parts
-    return Server(host=host, port=port, security=Security(security))
+    host, port, security, *weight = parts
+    return Server(host=host, port=port, security=Security(security), weight=(*weight, 1)[0])

@@ -14,7 +14,7 @@ from referrald.backends.variables import expand, is_template
 from referrald.model import Home, How, Server
 
 HERE = "here"
-KEYS = ("server", "user", "auth", "public_here", "login", "closed", "held", "ttl")
+KEYS = ("server", "user", "auth", "public_here", "login", "spread", "closed", "held", "ttl")
 FORM = '"here", a server, a list of servers, or a table with ' + ", ".join(KEYS)
 LOGINS: tuple[How, ...] = ("refer", "relay", "auto")
 LONGEST_TEXT = 1_000
@@ -121,6 +121,9 @@ class HomeReader:
     def _login(self, value: object) -> How:
         return read_login(value)
 
+    def _spread(self, value: object) -> bool:
+        return read_boolean(value)
+
     def _closed(self, value: object) -> str:
         return read_text(value, LONGEST_TEXT)
 
@@ -199,7 +202,7 @@ def _contradictions(values: Mapping[str, Any]) -> Iterator[Wrong]:
     if "server" not in values and "closed" not in values:
         yield Wrong("says neither server nor closed", FORM)
     if not values.get("server") and "closed" not in values:
-        for key in ("user", "auth", "login"):
+        for key in ("user", "auth", "login", "spread"):
             if key in values:
                 yield Wrong(f"{key} means nothing for a home that is here", "leave it out")
 

@@ -28,7 +28,9 @@ class Wrong(ValueError):
         self.right = right
 
 
-def make_server(host: str, port: int | None = None, security: Security | None = None) -> Server:
+def make_server(
+    host: str, port: int | None = None, security: Security | None = None, weight: int = 1
+) -> Server:
     """Make a server of checked parts; raises `Wrong`.
 
     Without ``security`` port 993 means TLS and any other STARTTLS; without ``port`` TLS means 993.
@@ -37,7 +39,7 @@ def make_server(host: str, port: int | None = None, security: Security | None = 
         security = Security.TLS if port == IMAPS_PORT else Security.STARTTLS
     if port is None:
         port = IMAPS_PORT if security is Security.TLS else IMAP_PORT
-    return Server(host=host_name(host), port=port, security=security)
+    return Server(host=host_name(host), port=port, security=security, weight=weight)
 
 
 @lru_cache(maxsize=1024)

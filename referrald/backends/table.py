@@ -39,17 +39,19 @@ A home is ``"here"``, a server, a list of servers, or a table: ``server``; ``use
 there (``%u``, ``%n`` and ``%d`` stand for the user's name, what is before and what is after the
 ``@``); ``auth``, the SASL mechanism that the referral prescribes; ``public_here``, when public
 mailboxes can be read here; ``login``, ``"refer"``, ``"relay"`` or ``"auto"``, whatever is
-configured for all; ``closed``, a text to refuse the login with; ``held``, when a migration copies
-the user's mail; ``ttl``, how many seconds the answer may be kept. A server is one of ``[servers]``
-or is written as ``host`` or ``host:port``, with TLS on port 993 and STARTTLS on any other.
+configured for all; ``spread``, when users are spread over the servers by the ``weight`` of each
+rather than going to the first; ``closed``, a text to refuse the login with; ``held``, when a
+migration copies the user's mail; ``ttl``, how many seconds the answer may be kept. A server is one
+of ``[servers]`` or is written as ``host`` or ``host:port``, with TLS on port 993 and STARTTLS on
+any other.
 
 For very many users ``users_file = "users.tsv"`` at the top of the file names a plain list, whose
 path is relative to the file. Each line is a name, a tab and a home; a space will do in place of the
 tab where the line has no tab. The home is ``here``, servers with commas between them, or ``closed``
-and a text; ``user=…``, ``auth=…``, ``login=…``, ``ttl=…``, ``public_here`` and ``held`` may follow
-servers, with spaces between them. It has the rank of ``[users]``, and nobody may be in both. Empty
-lines and lines that begin with ``#`` do not count. It is looked at for changes as the file itself
-is.
+and a text; ``user=…``, ``auth=…``, ``login=…``, ``ttl=…``, ``public_here``, ``spread`` and ``held``
+may follow servers, with spaces between them. It has the rank of ``[users]``, and nobody may be in
+both. Empty lines and lines that begin with ``#`` do not count. It is looked at for changes as the
+file itself is.
 
 ``[[mailboxes]]`` says which mailboxes are elsewhere, whoever's home is where (RFC 2193):
 

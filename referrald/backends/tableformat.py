@@ -19,7 +19,8 @@ from referrald.backends.usersfile import UsersFile
 from referrald.model import Security, Server
 
 SECTIONS = ("servers", "users", "users_file", "domains", "patterns", "default", "mailboxes")
-SERVER_KEYS = ("host", "port", "security")
+SERVER_KEYS = ("host", "port", "security", "weight")
+HEAVIEST = 1000
 
 _AT_LINE = re.compile(r" \(at line (\d+), column \d+\)$")
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -137,14 +138,16 @@ class TableReader:
                     table, key, Wrong("there is no such key", did_you_mean(key, SERVER_KEYS))
                 )
         found: dict[str, Any] = {}
-        for key, read in (("host", _host), ("port", _port), ("security", _security)):
+        for key, read in (
+            ("host", _host), ("port", _port), ("security", _security), ("weight", _weight),
+        ):  # fmt: skip
             try:
                 found[key] = read(value.get(key))
             except Wrong as error:
                 self._wrong(table, key, error)
         if len(self._draft.problems) > before:
             return None
-        return make_server(found["host"], found["port"], found["security"])
+        return make_server(**found)
 
     def _entry(self, space: bytes, table: str, name: str, value: object) -> None:
         try:
@@ -260,6 +263,14 @@ def _port(value: object) -> int | None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value < 65536:
         raise Wrong("is not a port", "a number from 1 to 65535")
+    return value
+
+
+def _weight(value: object) -> int:
+    if value is None:
+        return 1
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= HEAVIEST:
+        raise Wrong("is not a weight", f"a number from 1 to {HEAVIEST}")
     return value
 
 

@@ -11,6 +11,7 @@ import attrs
 
 from referrald.errors import Unavailable
 from referrald.model import Home, Login, Security, Server
+from referrald.routing.spreading import order_for
 
 
 class Nonsense(Unavailable):
@@ -24,7 +25,8 @@ async def ask(name: str, backend: Any, login: Login) -> Home | None:
         return None
     if wrong := wrong_with(home):
         raise Nonsense(wrong)
-    checked: Home = attrs.evolve(home, source=name)
+    servers = order_for(login.user, home.servers) if home.spread else home.servers
+    checked: Home = attrs.evolve(home, servers=servers, source=name)
     return checked
 
 
@@ -73,6 +75,8 @@ def _faults(home: Any) -> Iterator[str]:
         yield "public_here is no boolean"
     if not isinstance(home.held, bool):
         yield "held is no boolean"
+    if not isinstance(home.spread, bool):
+        yield "spread is no boolean"
     if home.closed is not None and not isinstance(home.closed, str):
         yield "closed is no text"
     if home.ttl is not None and not is_time(home.ttl):
@@ -86,12 +90,15 @@ def server_faults(server: Any) -> Iterator[str]:
         return
     port: Any = server.port
     security: Any = server.security
+    weight: Any = server.weight
     if not is_text(server.host):
         yield "a server without a host"
     if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
         yield "a server with an impossible port"
     if not isinstance(security, Security):
         yield "a server whose security is unknown"
+    if not isinstance(weight, int) or isinstance(weight, bool) or weight < 1:
+        yield "a server with an impossible weight"
 
 
 def is_text(value: Any) -> bool:

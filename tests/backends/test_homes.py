@@ -15,6 +15,7 @@ SERVERS = st.builds(
     host=st.sampled_from(["a.example", "192.0.2.1"]),
     port=st.integers(1, 65535),
     security=st.sampled_from(Security),
+    weight=st.integers(1, 3),
 )
 HOMES = st.builds(
     Home,
@@ -25,6 +26,7 @@ HOMES = st.builds(
     closed=st.none() | st.text(max_size=20),
     ttl=st.none() | st.floats(0, 1e6),
     how=st.sampled_from([None, "refer", "relay", "auto"]),
+    spread=st.booleans(),
 )
 
 

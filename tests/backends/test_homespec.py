@@ -44,6 +44,7 @@ class HomeSpecs(SynchronousTestCase):
             ({"server": ["a", "b"], "public_here": True}, Home(servers=(A, B), public_here=True)),
             ({"server": "a", "auth": "plain", "ttl": 5}, Home(servers=(A,), auth="PLAIN", ttl=5.0)),
             ({"server": "a", "login": "relay"}, Home(servers=(A,), how="relay")),
+            ({"server": ["a", "b"], "spread": True}, Home(servers=(A, B), spread=True)),
             ({"closed": "Moved."}, Home(closed="Moved.")),
         ):
             self.assertEqual(self.reader.read(value), Spec(home=home), value)
@@ -107,6 +108,7 @@ class HomeSpecs(SynchronousTestCase):
             ("a,b", ["a", "b"]),
             ("a user=bob", {"server": "a", "user": "bob"}),
             ("a login=auto", {"server": "a", "login": "auto"}),
+            ("a,b spread", {"server": ["a", "b"], "spread": True}),
             (
                 "b,a public_here  auth=PLAIN ttl=2.5",
                 {"server": ["b", "a"], "public_here": True, "auth": "PLAIN", "ttl": 2.5},

@@ -76,6 +76,18 @@ class TableFormat(BackendTestCase):
         self.assertEqual(rules["default"], ["{}", None, False])
         self.assertEqual(image.notes["targets"][1], ["imap-b.example.com", 1993, "tls"])
 
+    def test_weights_of_servers(self) -> None:
+        text = '[servers.a]\nhost = "a.example"\nweight = {}\n[users]\nalice = "a"\n'
+        built = compiled("table", self.file(text.format(3)))
+        (server,) = built.image.home(record(built, "alice").home).servers
+        self.assertEqual(server.weight, 3)
+        for weight in ("0", "1001", "true", "1.5", '"1"'):
+            path = self.file(text.format(weight))
+            built = compiled("table", path)
+            self.assertEqual(
+                told(built.outcome.problems, path), ["3 servers.a.weight: is not a weight"]
+            )
+
     @proves("U4")
     def test_everything_that_is_wrong_is_told_at_once_with_its_line(self) -> None:
         path = self.file(BAD)
