@@ -165,6 +165,8 @@ class Assembly:
         section = self.config.relay
         settings = RelaySettings(
             ca=section.ca,
+            certificate=section.certificate,
+            key=section.key,
             timeout=section.timeout,
             deadline=section.deadline,
             allowed=self.config.referral.allowed,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import attrs
+from OpenSSL import crypto
 from twisted.internet.defer import CancelledError
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory
@@ -16,6 +18,8 @@ from referrald.errors import Unavailable
 from referrald.model import IMAPS_PORT
 
 HOSTS_KEPT = 1000
+
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 
 Reach = Callable[[Any, str, int, Any, float], Awaitable[None]]
 
@@ -32,24 +36,34 @@ class WithoutTls(NotReached):
 
 @attrs.frozen(kw_only=True)
 class Trust:
-    """Whose certificates are believed.
+    """Whose certificates are believed, and which one is shown to servers that ask for it.
 
-    certificates: PEM texts of authorities; empty means those of the system.
+    certificates: PEM texts of authorities; empty means those of the system. own: PEM texts of our
+    certificate and of those behind it, up to an authority; empty means that none is shown. key: the
+    PEM text of its private key.
     """
 
     certificates: Sequence[str] = ()
+    own: Sequence[str] = ()
+    key: str = attrs.field(default="", repr=False)
     _known: dict[str, Any] = attrs.field(init=False, factory=dict, eq=False, repr=False)
 
     @classmethod
     def from_file(cls, path: str) -> Trust:
         """Believe the authorities in a file of PEM certificates; raises `ValueError` for none."""
-        with open(path, encoding="ascii") as file:
-            text = file.read()
-        end = "-----END CERTIFICATE-----"
-        parts = [part + end for part in text.split(end)[:-1]]
-        if not parts or not all("-----BEGIN" in part for part in parts):
-            raise ValueError(f"{path}: no PEM certificates")
-        return cls(certificates=tuple(part[part.index("-----BEGIN") :] for part in parts))
+        return cls.from_files(ca=path)
+
+    @classmethod
+    def from_files(cls, *, ca: str = "", certificate: str = "", key: str = "") -> Trust:
+        """Read all from PEM files; an empty path means none, and for the key the certificate's.
+
+        Raises `ValueError` for a file without certificates, `OSError` for one that is not there.
+        """
+        return cls(
+            certificates=_certificates(ca),
+            own=_certificates(certificate),
+            key=_text(key or certificate),
+        )
 
     def options(self, host: str) -> Any:
         """Give what makes a TLS connection to ``host`` and checks that name.
@@ -64,12 +78,36 @@ class Trust:
         return known
 
     def _make(self, host: str) -> Any:
-        if not self.certificates:
-            return optionsForClientTLS(host)
-        make: Any = Certificate.loadPEM
-        root: Any = trustRootFromCertificates
-        loaded = [make(each.encode("ascii")) for each in self.certificates]
-        return optionsForClientTLS(host, trustRoot=root(loaded))
+        more: dict[str, Any] = {}
+        if self.certificates:
+            make: Any = Certificate.loadPEM
+            root: Any = trustRootFromCertificates
+            more["trustRoot"] = root([make(each.encode("ascii")) for each in self.certificates])
+        if self.own:
+            first, *behind = (
+                crypto.load_certificate(crypto.FILETYPE_PEM, each.encode("ascii"))
+                for each in self.own
+            )
+            key = crypto.load_privatekey(crypto.FILETYPE_PEM, self.key.encode("ascii"))
+            more["extraCertificateOptions"] = {
+                "privateKey": key, "certificate": first, "extraCertChain": behind
+            }  # fmt: skip
+        return optionsForClientTLS(host, **more)
+
+
+def _text(path: str) -> str:
+    if not path:
+        return ""
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def _certificates(path: str) -> tuple[str, ...]:
+    """Take the certificates out of a file, in their order; raises `ValueError` for none."""
+    found = tuple(_CERTIFICATE.findall(_text(path)))
+    if path and not found:
+        raise ValueError(f"{path}: no PEM certificates")
+    return found
 
 
 @attrs.frozen(kw_only=True)

@@ -1,4 +1,4 @@
-"""Looks at the files of ``[tls]`` before a client does: readable, PEM, a pair, still valid."""
+"""Looks at certificates and keys before others do: readable, PEM, a pair, still valid."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ from referrald.config.settings import TlsSettings
 
 def check_files(place: Place, settings: TlsSettings, now: datetime) -> None:
     """Note everything that is wrong with the certificate, its key, and the client authorities."""
-    certificate = _certificates(place, "certificate", settings.certificate)
-    key_name = "certificate" if settings.key == settings.certificate else "key"
-    public = _public_key(place, key_name, settings.key)
+    check_pair(place, settings.certificate, settings.key, now)
+    if settings.client_ca:
+        _certificates(place, "client_ca", settings.client_ca)
+
+
+def check_pair(place: Place, path: str, key: str, now: datetime) -> None:
+    """Note everything that is wrong with a certificate and its key."""
+    certificate = _certificates(place, "certificate", path)
+    key_name = "certificate" if key == path else "key"
+    public = _public_key(place, key_name, key)
     if certificate:
         _check_dates(place, certificate[0], now)
         if public and public != _encoded(certificate[0].public_key()):
             place.wrong(
                 key_name,
-                f"the key in {settings.key} is not that of the certificate in "
-                f"{settings.certificate}",
+                f"the key in {key} is not that of the certificate in {path}",
                 "give the key that the certificate was made for; the server's own certificate "
                 "stands first in its file",
             )
-    if settings.client_ca:
-        _certificates(place, "client_ca", settings.client_ca)
 
 
 def _read(place: Place, name: str, path: str) -> bytes | None:

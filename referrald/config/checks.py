@@ -219,6 +219,8 @@ def check_relay(place: Place, settings: RelaySection) -> None:
             wrong = f"cannot be read: {getattr(error, 'strerror', None) or 'not PEM'}"
         if wrong:
             place.wrong("ca", f"{settings.ca}: {wrong}", "a file of PEM certificates")
+    if settings.key and not settings.certificate:
+        place.wrong("certificate", "is missing", "the certificate that the key is for")
     if bool(settings.master_user) != bool(settings.master_password):
         missing = "master_password" if settings.master_user else "master_user"
         place.wrong(missing, "is missing", "both, or neither of the two")

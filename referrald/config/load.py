@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from referrald.config import checks
-from referrald.config.certificates import check_files, utc_now
+from referrald.config.certificates import check_files, check_pair, utc_now
 from referrald.config.document import Table, read_file, read_sections
 from referrald.config.parts import (
     check_asked,
@@ -120,7 +120,7 @@ def _assemble(
         if config.auth.home:
             check_asked_in_the_clear(table.place, backend, config.referral.allow_clear)
     checks.check_programs(tables["referral"][0].place, config.referral)
-    checks.check_relay(tables["relay"][0].place, config.relay)
+    _check_relay(tables, config.relay, now)
     checks.check_serve(tables["serve"][0].place, config.serve)
     if config.auth.home and backends and not more:
         check_asked(tables["auth"][0].place, [(table.place, each) for table, each in backends])
@@ -129,6 +129,13 @@ def _assemble(
     if config.log.logins not in ("twisted", "-"):
         checks.check_log_file(tables["log"][0].place, config.log.logins)
     return config
+
+
+def _check_relay(tables: Tables, settings: RelaySection, now: datetime) -> None:
+    place = tables["relay"][0].place
+    checks.check_relay(place, settings)
+    if settings.certificate:
+        check_pair(place, settings.certificate, settings.key or settings.certificate, now)
 
 
 def _one(tables: Tables, name: str) -> dict[str, Any]:

@@ -141,6 +141,20 @@ RELAY = Section(
             "Empty: those of the system. The name in the certificate is always checked.",
         ),
         Option(
+            name="certificate",
+            kind="path",
+            default="",
+            help="The certificate, and the chain behind it, that this server shows to home servers "
+            "that ask for one, PEM. Empty: none.",
+        ),
+        Option(
+            name="key",
+            kind="path",
+            default="",
+            help="Its private key, PEM, without a passphrase; in the certificate's file when left "
+            "out.",
+        ),
+        Option(
             name="timeout",
             kind="duration",
             default=10.0,

@@ -111,6 +111,8 @@ class RelaySection:
     """
 
     ca: str = ""
+    certificate: str = ""
+    key: str = ""
     timeout: float = 10.0
     deadline: float = 30.0
     told: tuple[str, ...] = ()

@@ -39,7 +39,8 @@ class Round:
         self._config = config
         self._assembly = assembly
         self._patience = patience
-        self._trust = read_trust(config.relay.ca or None)
+        relay = config.relay
+        self._trust = read_trust(relay.ca or None, relay.certificate, relay.key)
         self._needs = Needs(
             policy=assembly.mailboxes.policy,
             relay=config.may_relay,

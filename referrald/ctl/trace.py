@@ -160,18 +160,18 @@ def _parsed(text: str) -> ImapUrl:
     return parse(text)
 
 
-def read_trust(path: str | None) -> Trust:
+def read_trust(path: str | None, certificate: str = "", key: str = "") -> Trust:
     """Read the authorities now: later, a bad file would look like a server's fault.
 
-    Without a path they are those of the system. Raises `Refused`.
+    Without a path they are those of the system. certificate, key: what to show to servers that ask
+    for one, if anything. Raises `Refused`.
     """
-    if path is None:
-        return Trust()
     try:
-        trust = Trust.from_file(path)
-        trust.options("localhost")
+        trust = Trust.from_files(ca=path or "", certificate=certificate, key=key)
+        if trust != Trust():
+            trust.options("localhost")
     except (ValueError, OpenSslError):
-        raise Refused(f"{path}: not a file of PEM certificates") from None
+        raise Refused(f"{path or certificate}: not a file of PEM certificates") from None
     return trust
 
 

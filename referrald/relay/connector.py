@@ -39,7 +39,8 @@ from referrald.wire.response import paren_list, string
 class RelaySettings:
     """How home servers are reached.
 
-    ca: a file of certificates of authorities, empty for those of the system. timeout: seconds for
+    ca: a file of certificates of authorities, empty for those of the system. certificate, key:
+    files with what is shown to servers that ask who we are; empty for none. timeout: seconds for
     each answer of a home server. deadline: seconds for a login at all servers of a home together.
     allowed, allow_clear: as for referrals. own: every (host, port) that leads back to this server.
     told: patterns of home servers that are told with ID where a client comes from. proxy: patterns
@@ -49,6 +50,8 @@ class RelaySettings:
     """
 
     ca: str = ""
+    certificate: str = ""
+    key: str = ""
     timeout: float = 10.0
     deadline: float = 30.0
     allowed: tuple[str, ...] = ("*",)
@@ -78,7 +81,9 @@ class RelayConnector:
         reach = reach or (None if dial else reach_for(reactor))
         self._dial = dial or (partial(connect, reach=reach) if reach else connect)
         self.circuit = circuit or Circuit(reactor.seconds)
-        self._trust = Trust.from_file(settings.ca) if settings.ca else Trust()
+        self._trust = Trust.from_files(
+            ca=settings.ca, certificate=settings.certificate, key=settings.key
+        )
         self._short = ShortWay(reactor, reach, self._trust, self._is_plain) if reach else None
 
     def can(self, order: RelayOrder) -> bool:

@@ -115,3 +115,27 @@ class CertificateFiles(ConfigTestCase):
                 "The certificate and the chain behind it, PEM"
             ],
         )
+
+
+class RelayFiles(ConfigTestCase):
+    """The pair that is shown to home servers is looked at in the same way."""
+
+    def test_a_pair_is_good_and_anything_else_is_told(self) -> None:
+        pair, other = KeyPair(), KeyPair()
+        self.write(pair.certificate_pem + pair.key_pem, "both.pem")
+        self.write(other.key_pem, "other.pem")
+        self.assertEqual(self.problems_of(relay={"certificate": "both.pem"}), [])
+        for relay, wrong in (
+            ({"certificate": "both.pem", "key": "other.pem"}, "relay.key: the key in "),
+            ({"certificate": "other.pem"}, "relay.certificate: there is no certificate in "),
+            ({"certificate": "none.pem", "key": "other.pem"}, "relay.certificate: /d/none.pem "),
+            ({"key": "both.pem"}, "relay.certificate: is missing"),
+        ):
+            (line,) = self.problems_of(relay=relay)
+            self.assertIn(wrong, line)
+
+    def test_one_that_has_expired_is_told(self) -> None:
+        pair = KeyPair(begins=NOW - timedelta(days=50))
+        self.write(pair.certificate_pem + pair.key_pem, "both.pem")
+        (line,) = self.problems_of(relay={"certificate": "both.pem"})
+        self.assertIn("relay.certificate: expired on ", line)

@@ -25,9 +25,10 @@ class Examples(SynchronousTestCase):
         for name in ("referrald.toml", "users", "homes.toml"):
             shutil.copy(EXAMPLES / name, self.place)
         pair = KeyPair()
-        for name in ("fullchain.pem", "clients.pem", "homes.pem"):
+        for name in ("fullchain.pem", "clients.pem", "homes.pem", "relay.pem"):
             (self.place / name).write_bytes(pair.certificate_pem)
-        (self.place / "privkey.pem").write_bytes(pair.key_pem)
+        for name in ("privkey.pem", "relay-key.pem"):
+            (self.place / name).write_bytes(pair.key_pem)
         (self.place / "passwords").write_text("alice:wonderland\n")
 
     def load(self) -> Loaded:
