@@ -36,6 +36,9 @@ class _Paper:
 
     abortConnection = loseConnection
 
+    def getHost(self) -> IPv4Address:
+        return IPv4Address("TCP", "127.0.0.1", 0)
+
     def getPeer(self) -> IPv4Address:
         return IPv4Address("TCP", "127.0.0.1", 0)
 

@@ -151,11 +151,15 @@ class RelayConnector:
         except (NotReached, ConnectionEnded) as error:
             if way.referred:
                 admission.worked()
+            elif order.proof and isinstance(error, ConnectionEnded):
+                # Nobody has proved anything yet, and some servers make who guesses wait for long:
+                # strangers must not be able to have a server left alone.
+                admission.spared()
             else:
                 admission.failed(reached=isinstance(error, ConnectionEnded))
             raise
         except CancelledError:
-            if way.overdue and not way.referred:
+            if way.overdue and not way.referred and not order.proof:
                 admission.failed(reached=True)
             else:
                 admission.spared()

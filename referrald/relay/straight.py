@@ -25,6 +25,9 @@ from referrald.wire.responses import BrokenResponse, ResponseReader
 TAG = b"a1"
 """What the client library calls its first command."""
 
+LAST = b"a2 "
+"""What the last command is called, and its answer with it."""
+
 LONGEST = 8192
 """Bytes of a greeting or an answer that are looked at here."""
 
@@ -55,11 +58,13 @@ class StraightLogin:
     __slots__ = (
         "_asked",
         "_call",
+        "_clock",
         "_command",
         "_done",
         "_greeting",
         "_handed",
         "_held",
+        "_leaving",
         "_lost",
         "_options",
         "_overdue",
@@ -76,9 +81,10 @@ class StraightLogin:
         self._options = options
         self._patience = patience
         self._greeting = self._held = b""
-        self._asked = self._overdue = self._handed = False
+        self._asked = self._overdue = self._handed = self._leaving = False
         self._lost: Failure | None = None
         self._call: Any = None
+        self._clock: Any = None
         self._done: Deferred[None] = Deferred(self._given_up)
 
     async def go(self, reach: Reach, reactor: Any, host: str, port: int) -> None:
@@ -86,6 +92,7 @@ class StraightLogin:
 
         Raises `NotReached`, or `ConnectionEnded` when the server takes too long.
         """
+        self._clock = reactor
         await establish(reach, reactor, host, port, self, self._patience)
         if self._options is not None:
             self.transport.startTLS(self._options)
@@ -103,6 +110,10 @@ class StraightLogin:
         """Take what the server says: first its greeting, then the answer."""
         held = self._held = self._held + data if self._held else data
         if self._done.called:
+            return
+        if self._leaving:
+            if LAST in held:
+                self._settle()
             return
         if not held.endswith(b"\r\n") and len(held) < LONGEST:
             return
@@ -152,8 +163,13 @@ class StraightLogin:
         self.tell(protocol)
 
     async def logout(self) -> None:
-        """Say good-bye and close."""
-        self.transport.write(b"a2 LOGOUT\r\n")
+        """Say good-bye, wait for the answer as long as for any other, and close; never raises."""
+        if self._lost is None:
+            self._leaving = True
+            self._done = Deferred(self._given_up)
+            self._call = self._clock.callLater(self._patience, self._settle)
+            self.transport.write(LAST + b"LOGOUT\r\n")
+            await self._done
         self.close()
 
     def close(self) -> None:

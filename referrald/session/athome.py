@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from referrald.errors import AuthenticationFailed, ProxyLoop, ReferraldError, Unavailable
-from referrald.model import Login, RelayOrder
+from referrald.model import Login, Refer, RelayOrder
 from referrald.session.door import Spliced
 from referrald.session.relaying import Secret, order_for, without_secrets
 
@@ -40,9 +40,10 @@ class AskedAtHome:
 
         The latter takes about as long. Raises `Unavailable` when home cannot be asked.
         """
-        session = self._session
-        assert session.door.router is not None
-        refer = await session.door.router.away(self._login(user))
+        session, login = self._session, self._login(user)
+        router = session.door.router
+        assert router is not None
+        refer = await router.away(login)
         if refer is None:
             await self.nobody(user)
             raise AuthenticationFailed("no home server to ask: home is here, or user unknown")
@@ -51,6 +52,9 @@ class AskedAtHome:
         order = attrs.evolve(order_for(session, user, refer, secret), proof=True)
         self._spliced = await self._open(order)
         self._order = order
+        if not isinstance(await router.look(login), Refer):
+            # Closed or held, which only the owner may learn: nobody is to be logged in there.
+            await self.leave()
 
     async def nobody(self, user: str) -> None:
         """Take as long as a refusal by a home server."""

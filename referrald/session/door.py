@@ -65,6 +65,10 @@ class Router(Protocol):
         """Give the user who was sent away from an address under a name; empty for none."""
         ...
 
+    async def look(self, login: Login) -> Decision:
+        """Decide, but count nothing and wait for nobody; raises `Unavailable`."""
+        ...
+
     async def away(self, login: Login) -> Refer | None:
         """Say where the user's home servers are, None when not elsewhere; raises `Unavailable`."""
         ...

@@ -7,6 +7,7 @@ from typing import Any
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.errors import Unavailable
 from referrald.model import Decision, Home, Refer, Refuse, Serve
 from referrald.routing.guard import StormBreaker
 from referrald.routing.policy import PolicySettings
@@ -145,3 +146,38 @@ class StormTests(SynchronousTestCase):
             router.note_referred("alice", "192.0.2.1")
         kinds = {type(at_once(router.route(login(peer="192.0.2.1")))) for _ in range(9)}
         self.assertEqual(kinds, {Refer})
+
+
+class Away(SynchronousTestCase):
+    """Where somebody's home is, for those who want to ask it something."""
+
+    def test_only_users_who_live_elsewhere_have_servers(self) -> None:
+        table = Table(alice=home("a.example"), bob=Home())
+        router, _ = routed(table)
+        self.assertEqual(at_once(router.away(login("alice"))).server.host, "a.example")
+        self.assertIsNone(at_once(router.away(login("bob"))))
+        self.assertIsNone(at_once(router.away(login("nobody"))))
+
+    def test_nothing_is_counted(self) -> None:
+        router, _ = routed(Table(alice=home()))
+        for _number in range(5):
+            self.assertIsInstance(at_once(router.away(login())), Refer)
+        self.assertIsInstance(at_once(router.route(login())), Refer)
+        self.assertEqual(router.outcomes.elsewhere, 1)
+
+    def test_closed_and_held_accounts_have_a_home(self) -> None:
+        table = Table(alice=home(closed="No."), bob=home(held=True), carol=Home(closed="No."))
+        router, _ = routed(table)
+        self.assertIsInstance(at_once(router.away(login("alice"))), Refer)
+        self.assertIsInstance(at_once(router.away(login("bob"))), Refer)
+        self.assertIsNone(at_once(router.away(login("carol"))))
+
+    @proves("S1")
+    def test_what_cannot_be_known_is_unavailable(self) -> None:
+        table = Table(alice=home("a.example"))
+        router, _ = routed(table)
+        router.replace(PolicySettings(allowed=()))
+        failure = self.failureResultOf(start(router.away(login())), Unavailable)
+        self.assertIn("not an allowed target", str(failure.value))
+        table.fault = OSError("gone")
+        self.failureResultOf(start(router.away(login("bob"))), Unavailable)

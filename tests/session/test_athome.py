@@ -155,6 +155,14 @@ class Referred(AtHomeCase):
         self.assertEqual(client.session.failed_logins, 0)
         self.assertIn("too many connections", self.house.logins[-1].cause)
 
+    def test_strangers_cannot_have_a_home_left_alone(self) -> None:
+        self.serve(refusal=b"")
+        for _ in range(4):
+            self.assertTrue(self.connect().answer(b"LOGIN alice wrong", patience=60.0)[0])
+        self.assertIn("did not answer", self.house.logins[-1].cause)
+        self.assertEqual(self.relay.circuit.resting, 0)
+        self.assertEqual(self.log_in(), REFERRED)
+
     def test_a_home_that_asks_for_no_password_proves_nothing(self) -> None:
         self.serve(greeting=b"* PREAUTH [CAPABILITY IMAP4rev1] come in")
         self.assertTrue(self.log_in(b"LOGIN alice wrong").startswith(UNAVAILABLE))
@@ -173,6 +181,13 @@ class Referred(AtHomeCase):
         self.backend.set("alice", self.at(HOME, closed="Gone fishing."))
         self.assertEqual(self.log_in(b"LOGIN alice wrong"), FAILED)
         self.assertEqual(self.log_in(), b"a NO Gone fishing.\r\n")
+        self.assertEqual(self.told[-2], "home: LOGOUT")
+
+    def test_who_is_held_is_logged_out_before_waiting(self) -> None:
+        self.serve()
+        self.backend.set("alice", self.at(HOME, held=True))
+        self.assertEqual(self.log_in(b"LOGIN alice wrong"), FAILED)
+        self.assertTrue(self.log_in().startswith(UNAVAILABLE))
         self.assertEqual(self.told[-2], "home: LOGOUT")
 
     def test_no_server_that_may_be_asked(self) -> None:

@@ -1,0 +1,69 @@
+"""Logging out where a login came the short way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import connectionDone
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.trial.unittest import SynchronousTestCase
+
+from referrald.client.following import Credentials
+from referrald.relay.straight import StraightLogin, command_for
+
+GREETING = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi\r\n"
+IN = b"a1 OK [CAPABILITY IMAP4rev1 IDLE] in\r\n"
+
+
+class Leaving(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.transport = StringTransport()
+        command = command_for(Credentials(user="al", password="secret"), "al")
+        assert command is not None
+        self.straight = StraightLogin(command, None, 10.0)
+        going = Deferred.fromCoroutine(self.straight.go(self.reach, self.clock, "h.example", 143))
+        self.straight.dataReceived(GREETING)
+        self.straight.dataReceived(IN)
+        self.successResultOf(going)
+        self.transport.clear()
+
+    async def reach(
+        self, reactor: Any, host: str, port: int, protocol: Any, patience: float
+    ) -> None:
+        protocol.makeConnection(self.transport)
+
+    def test_it_waits_for_the_answer(self) -> None:
+        leaving = Deferred.fromCoroutine(self.straight.logout())
+        self.assertEqual(self.transport.value(), b"a2 LOGOUT\r\n")
+        self.straight.dataReceived(b"* BYE bye\r\n")
+        self.assertNoResult(leaving)
+        self.assertFalse(self.transport.disconnecting)
+        self.straight.dataReceived(b"a2 OK done\r\n")
+        self.successResultOf(leaving)
+        self.assertTrue(self.transport.disconnecting)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_a_server_that_closes_has_answered(self) -> None:
+        leaving = Deferred.fromCoroutine(self.straight.logout())
+        self.straight.connectionLost(connectionDone)
+        self.successResultOf(leaving)
+        self.successResultOf(Deferred.fromCoroutine(self.straight.logout()))
+        self.assertEqual(self.transport.value(), b"a2 LOGOUT\r\n")
+
+    def test_it_waits_for_a_while_only(self) -> None:
+        leaving = Deferred.fromCoroutine(self.straight.logout())
+        self.clock.advance(9)
+        self.assertNoResult(leaving)
+        self.clock.advance(1)
+        self.successResultOf(leaving)
+        self.assertTrue(self.transport.disconnecting)
+
+    def test_nobody_may_wait_any_more(self) -> None:
+        leaving = Deferred.fromCoroutine(self.straight.logout())
+        leaving.cancel()
+        self.failureResultOf(leaving, CancelledError)
+        self.assertTrue(self.transport.disconnected)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
