@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, TypeAlias
 
 import attrs
@@ -142,6 +142,10 @@ class Refuse:
 Decision = Serve | Refer | Refuse
 
 
+def _nowhere() -> tuple[str, int]:
+    return "", 0
+
+
 @attrs.frozen(kw_only=True)
 class RelayOrder:
     """A login that is to be made at a home server, for a client.
@@ -150,8 +154,8 @@ class RelayOrder:
     password, token: what the client itself proved with; login_as: whose password it is.
     proof: the login is to show that the password is right, so a server that lets everybody in
     without one (``PREAUTH``) does not do.
-    peer_host, peer_port, session: who the client is, for servers that are told. own_host, own_port:
-    where it has connected to. hops: how many proxies may still follow, us included.
+    peer_host, peer_port, session: who the client is, for servers that are told. own: gives the
+    address and port that it has connected to. hops: how many proxies may still follow, us included.
     """
 
     servers: tuple[Server, ...]
@@ -164,8 +168,7 @@ class RelayOrder:
     peer_host: str = ""
     peer_port: int = 0
     session: str = ""
-    own_host: str = ""
-    own_port: int = 0
+    own: Callable[[], tuple[str, int]] = attrs.field(default=_nowhere, eq=False, repr=False)
     hops: int = MAX_PROXIES
 
 

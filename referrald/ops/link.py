@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from referrald.ops.failures import failure_of
-from referrald.ops.securing import READ_SIZE, TlsSide
+from referrald.ops.securing import READ_SIZE, Bytes, TlsSide
 
 FULL = 65_536
 """Bytes waiting to be sent at which a registered producer is told to pause."""
@@ -36,8 +36,14 @@ FULL = 65_536
 LINGER = 2.0
 """Seconds that a closed connection still takes the peer's bytes, lest a reset overtake our last."""
 
+MOST_READ = 262_144
+"""Bytes read at a time from a peer that sends faster than it is read."""
+
 NODELAY_INHERITED = sys.platform == "linux"
 """An accepted socket has the option from the listening one, where `listen` has set it."""
+
+DONE = failure_of(main.CONNECTION_DONE)
+"""The end of every connection that was closed in order."""
 
 WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR})
 
@@ -62,6 +68,7 @@ class Link(TlsSide):
         "_producer_paused",
         "_queue",
         "_queued",
+        "_read_size",
         "_writing",
         "client",
         "connected",
@@ -98,8 +105,9 @@ class Link(TlsSide):
         self.secure = self.handshaking = False
         self._fd = sock.fileno()
         self.client = client
-        self._queue: list[bytes] | None = None
+        self._queue: list[Bytes] | None = None
         self._queued = 0
+        self._read_size = READ_SIZE
         self._writing = self._paused = self._closing = self._lingering = False
         self._producer: Any = None
         self._linger_call: Any = None
@@ -125,15 +133,28 @@ class Link(TlsSide):
         """Take what has come."""
         if self._tls is not None:
             return self._read_tls()
+        size = self._read_size
         try:
-            data = self.socket.recv(READ_SIZE)
+            data = self.socket.recv(size)
         except OSError as fault:
             return None if fault.errno in WOULD_BLOCK else self._broken(fault)
         if not data:
-            return main.CONNECTION_DONE
+            self._input_ended()
+            return None
+        if size != READ_SIZE or len(data) == size:
+            # Who sends much gets more room, as long as it does.
+            self._read_size = min(4 * size, MOST_READ) if len(data) == size else READ_SIZE
         if not self._lingering:
             self.protocol.dataReceived(data)
         return None
+
+    def _input_ended(self) -> None:
+        """End, unless the protocol has something to say yet."""
+        stays = None if self._closing else getattr(self.protocol, "inputEnded", None)
+        if stays is not None and stays():
+            self.pauseProducing()
+        else:
+            self.connectionLost(DONE)
 
     def _broken(self, fault: OSError) -> Any:
         """Say what a reader's fault means; `HomeLink` knows more of them."""
@@ -151,7 +172,7 @@ class Link(TlsSide):
             if sent < 0:
                 return main.CONNECTION_LOST
             self._queued = len(data) - sent
-            self._queue = [data[sent:]] if self._queued else None
+            self._queue = [memoryview(data)[sent:]] if self._queued else None
         if self._queue:
             self._start_writing()
             return None
@@ -167,7 +188,7 @@ class Link(TlsSide):
             self._producer.resumeProducing()
         return None
 
-    def _send(self, data: bytes) -> int:
+    def _send(self, data: Bytes) -> int:
         """Send as much as goes; gives how much, -1 when the connection is broken."""
         if self._tls is None:
             try:
@@ -217,10 +238,10 @@ class Link(TlsSide):
             self._closing = True
             self._lose_soon(error.ConnectionLost())
         elif sent < len(data):
-            self._keep(data[sent:])
+            self._keep(memoryview(data)[sent:])
             self._start_writing()
 
-    def _keep(self, data: bytes) -> None:
+    def _keep(self, data: Bytes) -> None:
         if self._queue is None:
             self._queue = []
         self._queue.append(data)
@@ -266,8 +287,11 @@ class Link(TlsSide):
             self.socket.shutdown(socket.SHUT_WR)
         except (SSL.Error, OSError):
             return main.CONNECTION_DONE
-        self._linger_call = self.reactor.callLater(LINGER, self._linger_over)
+        self._await_end()
         return None
+
+    def _await_end(self) -> None:
+        self._linger_call = self.reactor.callLater(LINGER, self._linger_over)
 
     def _linger_over(self) -> None:
         self._linger_call = None

@@ -11,6 +11,7 @@ from twisted.internet.endpoints import serverFromString
 from twisted.internet.tcp import Port
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
+from referrald.ops.hub import hub_of
 from referrald.ops.link import Link
 
 MOST_AT_ONCE = 64
@@ -57,6 +58,7 @@ class Acceptor:
         self._port = port
         self._make_link = make_link
         self._otherwise = port.doRead
+        self._hub = hub_of(port.reactor)
         self._at_once = 1
         # Twisted's own way, should it be needed, makes the same transports.
         port.transport = make_link
@@ -76,7 +78,7 @@ class Acceptor:
                 self._otherwise()
                 return
             protocol = port.factory.buildProtocol(None)
-            link = self._make_link(accepted, protocol, client, port, 0, port.reactor)
+            link = self._make_link(accepted, protocol, client, port, 0, self._hub)
             protocol.makeConnection(link)
         self._at_once = min(self._at_once * 2, MOST_AT_ONCE)
 

@@ -11,6 +11,8 @@ from twisted.internet import main
 
 from referrald.ops.tls import ShownCertificate, shown
 
+Bytes = bytes | memoryview
+
 READ_SIZE = 16_384
 RECORD = 16_384
 """The most that one TLS record holds."""
@@ -23,7 +25,7 @@ class TlsSide:
 
     _lingering: bool
     _paused: bool
-    _queue: list[bytes] | None
+    _queue: list[Bytes] | None
     _certificate: Any
     _tls: Any
     client: tuple[Any, ...]
@@ -86,9 +88,11 @@ class TlsSide:
         """Say what is wrong with a peer that has shaken hands; a server takes any."""
         return None
 
-    def _send_tls(self, data: bytes) -> int:
+    def _send_tls(self, data: Bytes) -> int:
         """Send as much as goes; gives how much, -1 when the connection is broken."""
         sent = 0
+        if len(data) > RECORD:
+            data = memoryview(data)
         while sent < len(data):
             try:
                 sent += self._tls.send(data[sent : sent + RECORD])

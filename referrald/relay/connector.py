@@ -262,7 +262,7 @@ class RelayConnector:
         """Give the header that a server expects before anything else."""
         if not fits(target.host, self._settings.proxy):
             return b""
-        return proxy_header(order.peer_host, order.peer_port, order.own_host, order.own_port)
+        return proxy_header(order.peer_host, order.peer_port, *order.own())
 
     def _credentials(self, order: RelayOrder) -> Credentials:
         if order.password or order.token:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from errno import ECONNRESET, EINPROGRESS, EPIPE
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,9 @@ from zope.interface import implementer
 
 from referrald.client.transport import Reach
 from referrald.ops.failures import failure_of
-from referrald.ops.link import Link
+from referrald.ops.hub import hub_of
+from referrald.ops.link import DONE, LINGER, Link
+from referrald.ops.wheel import TimerWheel
 
 Address = tuple[socket.AddressFamily, tuple[Any, ...]]
 
@@ -58,18 +61,70 @@ class HomeLink(Link):
     certificate has to be good for ``host``.
     """
 
-    __slots__ = ("_host",)
+    __slots__ = ("_half", "_host", "_linger_token")
 
     def __init__(
         self, sock: socket.socket, protocol: Any, address: Any, host: str, reactor: Any
     ) -> None:
         self._host = host
-        super().__init__(sock, protocol, address, None, 0, reactor)
+        self._half = False
+        self._linger_token: Any = None
+        super().__init__(sock, protocol, address, None, 0, hub_of(reactor))
 
     def _broken(self, fault: OSError) -> Any:
         if fault.errno in (ECONNRESET, EPIPE):
             return main.CONNECTION_LOST
         return _fault(fault.errno)
+
+    def loseConnection(self) -> None:
+        """Send what waits, then close; at once where nothing does."""
+        if self._closing or self._queue or self.handshaking:
+            super().loseConnection()
+            return
+        self._closing = True
+        ended = self._shut_down()
+        if ended is not None:
+            self._lose_soon(ended)
+
+    def leave(self) -> None:
+        """Close without waiting for the other end; what waits to be sent is sent before."""
+        if self._closing or self._queue or self.handshaking:
+            self.loseConnection()
+            return
+        self._closing = True
+        if self._tls is not None:
+            with suppress(SSL.Error, OSError):
+                self._tls.shutdown()
+        self.connectionLost(DONE)
+
+    def loseWriteConnection(self) -> None:
+        """Tell the server that nothing more will be said, after what waits; it may go on."""
+        self._half = True
+        if not self._queue and not self.handshaking:
+            self._end_output()
+
+    def _end_output(self) -> None:
+        with suppress(SSL.Error, OSError):
+            if self._tls is not None:
+                self._tls.shutdown()
+            self.socket.shutdown(socket.SHUT_WR)
+
+    def doWrite(self) -> Any:
+        """Send what waits."""
+        ended = super().doWrite()
+        if self._half and ended is None and not self._queue and not self._closing:
+            self._end_output()
+        return ended
+
+    def _await_end(self) -> None:
+        self._linger_token = timers_of(self.reactor).add(LINGER, self._linger_over)
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close, and tell the protocol, once."""
+        token, self._linger_token = self._linger_token, None
+        if token is not None:
+            timers_of(self.reactor).cancel(token)
+        super().connectionLost(reason)
 
     def _begin_tls(self, holder: Any) -> None:
         named = not _is_address(self._host)
@@ -162,6 +217,17 @@ def _fault(number: int | None) -> Exception:
 
 
 # -- names ---------------------------------------------------------------------------------------
+
+
+def timers_of(reactor: Any) -> TimerWheel:
+    """Give the wheel for the time limits of connections, nearly all of which never come."""
+    wheel = _timers.get(reactor)
+    if wheel is None:
+        wheel = _timers[reactor] = TimerWheel(reactor)
+    return wheel
+
+
+_timers: WeakKeyDictionary[Any, TimerWheel] = WeakKeyDictionary()
 
 
 def names_of(reactor: Any) -> Names:

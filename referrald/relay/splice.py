@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IPushProducer
@@ -72,7 +73,7 @@ class Splice:
         self.server = server
         self.user = user
         self._heard = heard or Heard()
-        self.capabilities = b" ".join(name.encode("ascii") for name in connection.offered or ())
+        self.capabilities = _listed(tuple(connection.offered or ()))
         self.to_home = self.to_client = 0
         self._connection = connection
         self._down: Downstream | None = None
@@ -127,6 +128,20 @@ class Splice:
         self._closed = True
         await self._connection.logout()
 
+    def end_input(self) -> None:
+        """Tell the home server that the client will say no more."""
+        if not self._closed:
+            self.transport.loseWriteConnection()
+
+    def leave(self) -> None:
+        """End the connection as `close` does, to a home server that has nothing to say."""
+        transport = self.transport
+        if self._closed or not hasattr(transport, "leave"):
+            self.close()
+            return
+        self._down, self._closed = None, True
+        transport.leave()
+
     def close(self) -> None:
         """End the connection to the home server; what was written is still sent."""
         self._down = None
@@ -152,3 +167,8 @@ class Splice:
 
     def stopProducing(self) -> None:
         """Do nothing: `connectionLost` follows."""
+
+
+@lru_cache(maxsize=256)
+def _listed(offered: tuple[str, ...]) -> bytes:
+    return " ".join(offered).encode("ascii", "replace")

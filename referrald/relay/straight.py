@@ -20,6 +20,7 @@ from referrald.client.following import Credentials
 from referrald.client.transport import NotReached, Opened, Reach, Trust, connect, establish
 from referrald.errors import ReferraldError
 from referrald.model import Security, Server
+from referrald.relay.outgoing import timers_of
 from referrald.wire.responses import BrokenResponse, ResponseReader
 
 TAG = b"a1"
@@ -56,20 +57,8 @@ class StraightLogin:
     """
 
     __slots__ = (
-        "_asked",
-        "_call",
-        "_clock",
-        "_command",
-        "_done",
-        "_greeting",
-        "_handed",
-        "_held",
-        "_leaving",
-        "_lost",
-        "_options",
-        "_overdue",
-        "_patience",
-        "offered",
+        "_asked", "_clock", "_command", "_done", "_greeting", "_handed", "_held", "_leaving",
+        "_lost", "_options", "_overdue", "_patience", "_token", "_until", "_wheel", "offered",
         "transport",
     )  # fmt: skip
 
@@ -83,8 +72,9 @@ class StraightLogin:
         self._greeting = self._held = b""
         self._asked = self._overdue = self._handed = self._leaving = False
         self._lost: Failure | None = None
-        self._call: Any = None
         self._clock: Any = None
+        self._token: Any = None
+        self._until = 0.0
         self._done: Deferred[None] = Deferred(self._given_up)
 
     async def go(self, reach: Reach, reactor: Any, host: str, port: int) -> None:
@@ -92,11 +82,11 @@ class StraightLogin:
 
         Raises `NotReached`, or `ConnectionEnded` when the server takes too long.
         """
-        self._clock = reactor
+        self._clock, self._wheel = reactor, timers_of(reactor)
         await establish(reach, reactor, host, port, self, self._patience)
         if self._options is not None:
             self.transport.startTLS(self._options)
-        self._call = reactor.callLater(self._patience, self._too_late)
+        self._token = self._wheel.add(self._patience, self._too_late)
         await self._done
         if self._overdue:
             late = f"{host}:{port} did not answer within {self._patience:g} s"
@@ -119,7 +109,7 @@ class StraightLogin:
             return
         if not self._asked and takes_plain(held, self._options is not None):
             self._greeting, self._held, self._asked = held, b"", True
-            self._call.reset(self._patience)
+            self._until = self._clock.seconds() + self._patience
             self.transport.write(self._command)
             return
         if self._asked:
@@ -136,7 +126,12 @@ class StraightLogin:
         self._settle()
 
     def _too_late(self) -> None:
-        self._overdue = True
+        left = self._until - self._clock.seconds()
+        if left > 0:
+            # The greeting was there in time: this is for the answer.
+            self._token = self._wheel.add(left, self._too_late)
+            return
+        self._token, self._overdue = None, True
         self._settle()
         self.transport.abortConnection()
 
@@ -145,9 +140,9 @@ class StraightLogin:
         self.transport.abortConnection()
 
     def _stop_waiting(self) -> None:
-        call, self._call = self._call, None
-        if call is not None and call.active():
-            call.cancel()
+        token, self._token = self._token, None
+        if token is not None:
+            self._wheel.cancel(token)
 
     def _settle(self) -> None:
         if not self._done.called:
@@ -167,7 +162,7 @@ class StraightLogin:
         if self._lost is None:
             self._leaving = True
             self._done = Deferred(self._given_up)
-            self._call = self._clock.callLater(self._patience, self._settle)
+            self._token = self._wheel.add(self._patience, self._settle)
             self.transport.write(LAST + b"LOGOUT\r\n")
             await self._done
         self.close()

@@ -124,6 +124,14 @@ class Spliced(Protocol):
         """Read no more from home, or read again."""
         ...
 
+    def end_input(self) -> None:
+        """Tell home that the client will say no more."""
+        ...
+
+    def leave(self) -> None:
+        """End it, when home has nothing to say."""
+        ...
+
     def close(self) -> None:
         """End it."""
         ...

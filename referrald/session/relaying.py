@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from referrald.errors import AuthenticationFailed, ProxyLoop, ReferraldError, Unavailable
-from referrald.model import How, Refer, RelayOrder
+from referrald.model import How, Refer, RelayOrder, Server
 from referrald.session.door import Door, Spliced
 from referrald.session.fronts import hops_left, own_address
 from referrald.session.overhearing import Overhearing
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 GONE = "The home server has closed the connection."
 SHORT = 1024
 """Bytes within which a server that ends a connection has said so."""
+
+ANSWERS_WITHIN = 60.0
+"""Seconds within which a server has to go on for a client that has said its last."""
 
 _BEARER = re.compile(rb"auth=Bearer ([^\x01]+)", re.IGNORECASE)
 
@@ -58,22 +62,27 @@ def secret_of(mechanism: str, messages: list[bytes]) -> Secret:
 
 def order_for(session: ReferralServer, user: str, decision: Refer, secret: Secret) -> RelayOrder:
     """Say what is to be done at the home server."""
-    return attrs.evolve(
-        order_at(session, user, secret),
-        servers=decision.servers or (decision.server,),
-        user=decision.user or user,
-    )
+    servers = decision.servers or (decision.server,)
+    return order_at(session, user, secret, servers, decision.user)
 
 
-def order_at(session: ReferralServer, user: str, secret: Secret) -> RelayOrder:
-    """Say who the client is and what it logs in with, at servers yet to be named."""
+def order_at(
+    session: ReferralServer,
+    user: str,
+    secret: Secret,
+    servers: tuple[Server, ...] = (),
+    there: str | None = None,
+) -> RelayOrder:
+    """Say who the client is and what it logs in with; the servers may have yet to be named.
+
+    there: the user's name at those servers, where it is another one.
+    """
     login_as = secret.login_as.decode("utf-8", "replace")
     # The name may be another one there: whether it is the user's own password shows here.
     own = not login_as or _same(session, login_as, user)
-    own_host, own_port = own_address(session.transport)
     return RelayOrder(
-        servers=(),
-        user=user,
+        servers=servers,
+        user=there or user,
         secure=session.secure,
         password=secret.password.decode("utf-8", "surrogateescape"),
         token=secret.token.decode("ascii", "replace"),
@@ -81,8 +90,7 @@ def order_at(session: ReferralServer, user: str, secret: Secret) -> RelayOrder:
         peer_host=session.peer_host,
         peer_port=session.peer_port,
         session=session.session_id,
-        own_host=own_host,
-        own_port=own_port,
+        own=partial(own_address, session.transport),
         hops=hops_left(session.client_id),
     )
 
@@ -189,6 +197,8 @@ class Relayed:
     _last_input: float
     _closing: bool
     _held_back: bool
+    _registered: bool
+    _timer: Hashable | None
     client_id: dict[str, str | None] | None
     peer_host: str
     spliced: Any = None
@@ -196,6 +206,8 @@ class Relayed:
     _unfinished: bool
     _said_bye = False
     _home_gone = False
+    _unanswered = False
+    _half_closed = False
 
     if TYPE_CHECKING:
         reader: Any
@@ -221,10 +233,13 @@ class Relayed:
         self._expect_life()
         reader, self.reader = self.reader, None
         self.door.live.join(self)
+        if not self._registered:
+            self._registered = True
+            self.transport.registerProducer(self, True)
         spliced.attach(self)
         rest = b"" if reader is None else reader.rest()
         if rest:
-            self.spliced.write(rest)
+            self.relay_client(rest)
 
     def _program_heard(self, listener: Overhearing, ident: Ident) -> None:
         """Remember what the client is, and listen no more."""
@@ -239,7 +254,37 @@ class Relayed:
         if len(data) < SHORT and (data.startswith(b"* BYE") or b"\r\n* BYE" in data):
             self._said_bye = True
         self._last_input = self.door.clock()
-        self.write(data)
+        self._unanswered = False
+        self.transport.write(data)
+
+    def relay_client(self, data: bytes) -> None:
+        """Pass on what the client says."""
+        self._last_input = self.door.clock()
+        self._unanswered = True
+        self.spliced.write(data)
+
+    def inputEnded(self) -> bool:
+        """Say whether the client, which will say no more, has an answer to come.
+
+        It may have closed one half of its connection, or all of it; who sends commands and closes
+        wants them carried out.
+        """
+        if self.spliced is None or not self._unanswered:
+            return False
+        if not self._half_closed:
+            self._half_closed = True
+            self.spliced.end_input()
+            self._await_answers()
+        return True
+
+    def _await_answers(self) -> None:
+        wheel, left = self.door.wheel, self._last_input + ANSWERS_WITHIN - self.door.clock()
+        if left <= 0:
+            self.close()
+            return
+        if self._timer is not None:
+            wheel.cancel(self._timer)
+        self._timer = wheel.add(left, self._await_answers)
 
     def relay_held(self, held: bool) -> None:
         """Read no more from the client while its home server does not take what it says."""
@@ -255,8 +300,8 @@ class Relayed:
         spliced = self.spliced
         if spliced is None or self._closing:
             return
-        self._home_gone = True
-        if self._said_bye:
+        self._home_gone = not self._half_closed
+        if self._said_bye or self._half_closed:
             self.close()
         else:
             self.say_bye(GONE)
@@ -266,7 +311,7 @@ class Relayed:
         spliced, self.spliced = self.spliced, None
         if spliced is None:
             return
-        spliced.close()
+        (spliced.close if self._unanswered else spliced.leave)()
         if self._said_bye:
             why = "the home server said good-bye"
         elif self._home_gone:

@@ -28,7 +28,7 @@ from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
 from referrald.session.relaying import Relayed
 from referrald.session.remote import Remote
-from referrald.session.running import start
+from referrald.session.running import Waiting, start
 from referrald.session.table import Answer
 from referrald.session.timing import Timing
 from referrald.wire.reader import (
@@ -68,7 +68,7 @@ class ReferralServer(
     number = 0
 
     _running: bytes | None = None
-    _work: defer.Deferred[Any] | None = None
+    _work: Waiting | None = None
     _after: Callable[[], None] | None = None
     _line_wanted: defer.Deferred[bytes] | None = None
     _counted_as: str | None = None
@@ -142,8 +142,7 @@ class ReferralServer(
         if self._closing:
             return
         if self.spliced is not None:
-            self._last_input = self.door.clock()
-            self.spliced.write(data)
+            self.relay_client(data)
             return
         reader = self.reader
         if reader is None:

@@ -30,6 +30,10 @@ class ResponseEdges:
         if at and at >= len(data):
             self._missing = at - len(data)
             return
+        if data.endswith(b"\r\n") and b"}\r\n" not in data and self._tail.endswith(b"\r\n"):
+            # Whole lines and no literal, as nearly always.
+            self._tail = b"\r\n"
+            return
         # A line's end, or the head of a literal, may come in two pieces. Within a literal there is
         # no tail, so that ``at`` still counts.
         data = self._tail + data
