@@ -11,6 +11,7 @@ from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.client.following import Credentials
+from referrald.relay.outgoing import timers_of
 from referrald.relay.straight import StraightLogin, command_for
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi\r\n"
@@ -44,7 +45,7 @@ class Leaving(SynchronousTestCase):
         self.straight.dataReceived(b"a2 OK done\r\n")
         self.successResultOf(leaving)
         self.assertTrue(self.transport.disconnecting)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(len(timers_of(self.clock)), 0)
 
     def test_a_server_that_closes_has_answered(self) -> None:
         leaving = Deferred.fromCoroutine(self.straight.logout())
@@ -66,4 +67,4 @@ class Leaving(SynchronousTestCase):
         leaving.cancel()
         self.failureResultOf(leaving, CancelledError)
         self.assertTrue(self.transport.disconnected)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.assertEqual(len(timers_of(self.clock)), 0)
