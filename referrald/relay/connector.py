@@ -85,6 +85,8 @@ class RelayConnector:
             ca=settings.ca, certificate=settings.certificate, key=settings.key
         )
         self._short = ShortWay(reactor, reach, self._trust, self._is_plain) if reach else None
+        # Where our connections come from that are about to log in.
+        self._calling: set[tuple[str, int]] = set()
 
     def can(self, order: RelayOrder) -> bool:
         """Say whether there is something to log in with."""
@@ -108,7 +110,7 @@ class RelayConnector:
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
         way = _Way(self._reactor, self._settings.deadline, self._short)
-        connection = await self._first(order, way)
+        connection = await self._reach(order, way)
         assert way.server is not None, "one has let us in"
         return Splice(connection, way.there, way.server, order.user, way.heard)
 
@@ -118,15 +120,34 @@ class RelayConnector:
         Raises as `open` does.
         """
         way = _Way(self._reactor, self._settings.deadline)
-        await self._first(order, way)
+        await self._reach(order, way)
         assert way.arrived is not None, "there is no short way"
         way.arrived.connection.on_untagged = None
         return way.arrived
 
-    async def _first(self, order: RelayOrder, way: _Way) -> LoggedIn:
-        """Log in at the first server that can be reached, but for those to be left alone."""
+    async def _reach(self, order: RelayOrder, way: _Way) -> LoggedIn:
+        """Log in, unless this login goes round in a circle."""
         if order.hops < 1:
             raise ProxyLoop("this login has come through too many proxies (x-proxy-ttl)")
+        if (order.peer_host, order.peer_port) in self._calling:
+            raise ProxyLoop("this login comes from this very server: a home leads back here")
+        try:
+            return await self._first(order, way)
+        finally:
+            self._calling.difference_update(way.calls)
+
+    def _call(self, calls: list[tuple[str, int]], transport: Any) -> None:
+        """Remember where a connection comes from until its login is done."""
+        try:
+            here = transport.getHost()
+        except (OSError, AttributeError):
+            # The other side has gone already, and the socket with it.
+            return
+        calls.append((here.host, here.port))
+        self._calling.add(calls[-1])
+
+    async def _first(self, order: RelayOrder, way: _Way) -> LoggedIn:
+        """Log in at the first server that can be reached, but for those to be left alone."""
         for server in order.servers:
             if way.left <= 0:
                 break
@@ -186,7 +207,8 @@ class RelayConnector:
         dial, short = self._dial, way.short
         command = None if short is None else command_for(credentials, order.user)
         if short is not None and command is not None and short.leads_to(server, order.secure):
-            straight = await short.go(server, command, min(self._settings.timeout, way.left))
+            patience = min(self._settings.timeout, way.left)
+            straight = await short.go(server, command, patience, partial(self._call, way.calls))
             if straight.offered is not None:
                 way.there = f"{server.host}:{server.port}"
                 return straight
@@ -224,7 +246,7 @@ class RelayConnector:
             patience=self._settings.timeout,
             dial=dial,
             own=self._settings.own,
-            introduce=partial(self._introduce, order, way.heard),
+            introduce=partial(self._introduce, order, way),
             on_step=way.step,
             announce=partial(self._announce, order),
             proof=order.proof,
@@ -235,12 +257,13 @@ class RelayConnector:
         return arrived.connection
 
     async def _introduce(
-        self, order: RelayOrder, heard: Heard, connection: ImapConnection, target: Target
+        self, order: RelayOrder, way: _Way, connection: ImapConnection, target: Target
     ) -> None:
         """Get ready for the login: say where the client comes from, and listen for it."""
+        self._call(way.calls, connection.transport)
         await self._tell(order, connection, target)
-        heard.forget()
-        connection.on_untagged = heard.take
+        way.heard.forget()
+        connection.on_untagged = way.heard.take
 
     async def _tell(self, order: RelayOrder, connection: ImapConnection, target: Target) -> None:
         """Tell a server that believes us where the client comes from (RFC 2971)."""
@@ -295,7 +318,8 @@ class _Way:
     short: how a server may be logged in to without detours. faults: why servers were passed over.
     referred: the one that is tried has referred on, so it works, whatever comes of the others.
     overdue: there is no time left. server, there: what has let us in, and where that has led to;
-    arrived: the same in the client library's words, unless it was the short way.
+    arrived: the same in the client library's words, unless it was the short way. calls: where our
+    connections come from.
     """
 
     def __init__(self, reactor: Any, limit: float, short: ShortWay | None = None) -> None:
@@ -304,6 +328,7 @@ class _Way:
         self._until = reactor.seconds() + limit
         self.short = short
         self.faults: list[str] = []
+        self.calls: list[tuple[str, int]] = []
         self.heard = Heard()
         self.server: Server | None = None
         self.arrived: Arrived | None = None

@@ -77,13 +77,21 @@ class StraightLogin:
         self._until = 0.0
         self._done: Deferred[None] = Deferred(self._given_up)
 
-    async def go(self, reach: Reach, reactor: Any, host: str, port: int) -> None:
-        """Connect and log in.
+    async def go(
+        self,
+        reach: Reach,
+        reactor: Any,
+        host: str,
+        port: int,
+        calling: Callable[[Any], None] = lambda transport: None,
+    ) -> None:
+        """Connect and log in; ``calling`` is told of the transport.
 
         Raises `NotReached`, or `ConnectionEnded` when the server takes too long.
         """
         self._clock, self._wheel = reactor, timers_of(reactor)
         await establish(reach, reactor, host, port, self, self._patience)
+        calling(self.transport)
         if self._options is not None:
             self.transport.startTLS(self._options)
         self._token = self._wheel.add(self._patience, self._too_late)
@@ -224,6 +232,10 @@ class _Again:
     def startTLS(self, options: Any) -> None:
         """Do nothing: it has been begun."""
 
+    def getHost(self) -> Any:
+        """Give the address that the connection comes from."""
+        return self._straight.transport.getHost()
+
     def loseConnection(self) -> None:
         """End the connection."""
         self._straight.transport.loseConnection()
@@ -257,11 +269,16 @@ class ShortWay:
             known = self._known[server, secure] = self._plain(server, secure)
         return known
 
-    async def go(self, server: Server, command: bytes, patience: float) -> StraightLogin:
-        """Log in as far as it goes straight on; raises `NotReached` or `ConnectionEnded`."""
+    async def go(
+        self, server: Server, command: bytes, patience: float, calling: Callable[[Any], None]
+    ) -> StraightLogin:
+        """Log in as far as it goes straight on; ``calling`` is told of the transport.
+
+        Raises `NotReached` or `ConnectionEnded`.
+        """
         options = self._trust.options(server.host) if server.security is Security.TLS else None
         straight = StraightLogin(command, options, patience)
-        await straight.go(self._reach, self._reactor, server.host, server.port)
+        await straight.go(self._reach, self._reactor, server.host, server.port, calling)
         return straight
 
 

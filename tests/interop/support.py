@@ -190,7 +190,7 @@ class InteropCase(SynchronousTestCase):
         process.wait(PATIENCE)
 
     def start_dovecot(self, users: Iterable[tuple[str, str]]) -> int:
-        """Start a home server with Maildir users who have one message each; give its port."""
+        """Start a home server with Maildir users; give its port."""
         return self.start_home(users).port
 
     def start_home(
@@ -212,6 +212,7 @@ class InteropCase(SynchronousTestCase):
             missing("Dovecot is started as root only")
         folder, port = self.folder(), free_port()
         users, lines = list(users), []
+        (folder / "mail").mkdir()
         for user, password in users:
             lines.append(f"{user}:{{PLAIN}}{password}::::::\n")
             for part in ("cur", "new", "tmp"):
@@ -275,16 +276,8 @@ poll = 0.2
         )
         log = folder / "log"
         twistd = "from twisted.scripts.twistd import run; run()"
-        command = [
-            sys.executable,
-            "-c",
-            twistd,
-            "-n",
-            "--pidfile",
-            str(folder / "pid"),
-            "referrald",
-        ]
-        command += ["-c", str(config), *options]
+        command = [sys.executable, "-c", twistd, "-n", "--pidfile", str(folder / "pid")]
+        command += ["referrald", "-c", str(config), *options]
         with log.open("wb") as out:
             process = self.run_server(command, out, port, "implicit" not in listener)
         return Referrald(port, folder, log, process)

@@ -21,6 +21,11 @@ def hang_up(caller: Caller) -> None:
     """Close at once."""
 
 
+def hang_up_greeted(caller: Caller) -> None:
+    """Greet, and close."""
+    caller.say(GREETING)
+
+
 def reset(caller: Caller) -> None:
     """Break the connection off at once."""
     caller.reset()
@@ -140,8 +145,9 @@ def silent_for_tls(caller: Caller) -> None:
 
 
 UNAVAILABLE: tuple[Script, ...] = (
-    hang_up, reset, silent, binary, web, endless_line, endless_data, large_literal, slow_greeting,
-    slow_login, full, out_of_order, bad_to_all, bye_to_login, wrong_tag, closes_for_tls,
+    hang_up, hang_up_greeted, reset, silent, binary, web, endless_line, endless_data,
+    large_literal, slow_greeting, slow_login, full, out_of_order, bad_to_all, bye_to_login,
+    wrong_tag, closes_for_tls,
     garbage_for_tls, silent_for_tls,
 )  # fmt: skip
 

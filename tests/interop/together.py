@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -9,12 +10,12 @@ from tests.interop.support import Dovecot, InteropCase, Referrald
 
 HOST = "127.0.0.1"
 MANY = "[limits]\nconnections_per_address = 0\n"
-CLEAR = f'allowed = ["{HOST}"]\nallow_clear = ["{HOST}"]\n'
 
 
-def relaying(*lines: str) -> str:
-    """Write the section that makes a front door relay to this machine, in the clear."""
-    return "\n".join(["[referral]", 'login = "relay"', CLEAR, *lines, ""])
+def relaying(*hosts: str, login: str = "relay") -> str:
+    """Write the section that makes a front door relay, in the clear; to this machine at least."""
+    listed = json.dumps([HOST, *hosts])
+    return f'[referral]\nlogin = "{login}"\nallowed = {listed}\nallow_clear = {listed}\n'
 
 
 def lives(user: str, port: int) -> str:

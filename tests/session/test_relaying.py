@@ -292,6 +292,24 @@ class Relaying(RelayCase):
         self.assertEqual(self.net.dialled, [("home.example", 143)])
         self.assertIn("leads back to this server", self.house.logins[0].cause)
 
+    @proves("L9")
+    def test_a_login_of_ours_that_comes_back_to_us_is_a_circle(self) -> None:
+        self.serve("home.example", authenticate=b"")
+        first = self.connect()
+        first.say(b"a " + LOGIN)
+        ours = self.made[0].transport.other.transport.getHost()
+        second = Client(self.net, self.house)
+        second.session.peer_host, second.session.peer_port = ours.host, ours.port
+        answer = second.say(b"a " + LOGIN)
+        self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)
+        self.assertIn(b"circle", answer)
+        self.assertIn("comes from this very server", self.house.logins[0].cause)
+        # Once the first is logged in, another program may have that port on that address.
+        self.made[0].transport.write(b"a1 OK [CAPABILITY IMAP4rev1] in\r\n")
+        self.assertIn(b"a OK", first.say())
+        self.serve("home.example")
+        self.assertIn(b"a OK", second.say(b"a " + LOGIN))
+
     def test_a_home_that_refers_is_followed_and_never_passed_on_raw(self) -> None:
         refers = b"%b NO [REFERRAL imap://al;AUTH=*@moved.example/] moved"
         self.serve("home.example", authenticate=refers)
