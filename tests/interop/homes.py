@@ -12,6 +12,8 @@ from contextlib import suppress
 from tests.interop.support import PATIENCE, InteropCase
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1 IDLE ID] ready\r\n"
+PLAIN = b"* OK [CAPABILITY IMAP4rev1 IDLE ID SASL-IR AUTH=PLAIN] ready\r\n"
+"""With this there is a shorter way to log in, which the relay takes."""
 
 
 class Hungup(Exception):
@@ -21,8 +23,9 @@ class Hungup(Exception):
 class Caller:
     """A connection to a scripted home server."""
 
-    def __init__(self, raw: socket.socket) -> None:
+    def __init__(self, raw: socket.socket, greeting: bytes = GREETING) -> None:
         self.raw = raw
+        self._greeting = greeting
         self._read = b""
 
     def say(self, data: bytes) -> None:
@@ -74,12 +77,16 @@ class Caller:
         """Answer a command with its tag."""
         self.say(line.partition(b" ")[0] + b" " + text + b"\r\n")
 
+    def greet(self) -> None:
+        """Say what is offered."""
+        self.say(self._greeting)
+
     def admit(self) -> None:
         """Greet, and let anybody log in."""
-        self.say(GREETING)
+        self.greet()
         while True:
             line = self.hear()
-            if line.split(b" ")[1].upper() == b"LOGIN":
+            if line.split(b" ")[1].upper() in (b"LOGIN", b"AUTHENTICATE"):
                 self.answer(line, b"OK [CAPABILITY IMAP4rev1 IDLE] welcome")
                 return
             self.answer(line)
@@ -91,8 +98,8 @@ Script = Callable[[Caller], None]
 class ScriptedHome:
     """Listens on a port and runs a script for each connection."""
 
-    def __init__(self, servers: InteropCase, script: Script) -> None:
-        self.calls = 0
+    def __init__(self, servers: InteropCase, script: Script, greeting: bytes = GREETING) -> None:
+        self._greeting = greeting
         self.faults: list[BaseException] = []
         self._script = script
         self._listening = socket.create_server(("127.0.0.1", 0), backlog=100)
@@ -108,7 +115,6 @@ class ScriptedHome:
                 raw, _ = self._listening.accept()
             except OSError:
                 return
-            self.calls += 1
             self._open.append(raw)
             thread = threading.Thread(target=self._serve, args=(raw,), daemon=True)
             self._threads.append(thread)
@@ -117,7 +123,7 @@ class ScriptedHome:
     def _serve(self, raw: socket.socket) -> None:
         with raw, suppress(Hungup):
             try:
-                self._script(Caller(raw))
+                self._script(Caller(raw, self._greeting))
             except Hungup:
                 raise
             except BaseException as error:  # noqa: BLE001 - the test tells of it

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import time
 
-from tests.interop.homes import GREETING, Caller, Hungup, Script, ScriptedHome
+from tests.interop.homes import GREETING, PLAIN, Caller, Hungup, Script, ScriptedHome
 from tests.interop.support import InteropCase, Referrald
 from tests.interop.together import MANY, TogetherCase, lives, relaying
 from tests.proves import proves
@@ -23,7 +23,7 @@ def hang_up(caller: Caller) -> None:
 
 def hang_up_greeted(caller: Caller) -> None:
     """Greet, and close."""
-    caller.say(GREETING)
+    caller.greet()
 
 
 def reset(caller: Caller) -> None:
@@ -56,7 +56,7 @@ def endless_line(caller: Caller) -> None:
 
 def endless_data(caller: Caller) -> None:
     """Answer everything with data that nobody has asked for, for ever."""
-    caller.say(GREETING)
+    caller.greet()
     caller.hear()
     while True:
         caller.say(b"* 1 FETCH (FLAGS (\\Seen))\r\n" * 1000)
@@ -64,7 +64,7 @@ def endless_data(caller: Caller) -> None:
 
 def large_literal(caller: Caller) -> None:
     """Announce a literal of many bytes within the login."""
-    caller.say(GREETING)
+    caller.greet()
     caller.hear()
     caller.say(b"* LIST () {99999999}\r\n")
     caller.linger()
@@ -77,7 +77,7 @@ def slow_greeting(caller: Caller) -> None:
 
 def slow_login(caller: Caller) -> None:
     """Leave the login without an answer."""
-    caller.say(GREETING)
+    caller.greet()
     caller.linger()
 
 
@@ -95,28 +95,28 @@ def no_to_all(caller: Caller) -> None:
 
 def out_of_order(caller: Caller) -> None:
     """Say that it is the server that cannot."""
-    caller.say(GREETING)
+    caller.greet()
     while True:
         caller.answer(caller.hear(), b"NO [UNAVAILABLE] the disk is away")
 
 
 def bad_to_all(caller: Caller) -> None:
     """Understand nothing."""
-    caller.say(GREETING)
+    caller.greet()
     while True:
         caller.answer(caller.hear(), b"BAD what?")
 
 
 def bye_to_login(caller: Caller) -> None:
     """Say good-bye to a login, and close."""
-    caller.say(GREETING)
+    caller.greet()
     caller.hear()
     caller.say(b"* BYE going down\r\n")
 
 
 def wrong_tag(caller: Caller) -> None:
     """Answer what was never asked."""
-    caller.say(GREETING)
+    caller.greet()
     caller.hear()
     caller.say(b"zzz OK done\r\n")
     caller.linger()
@@ -208,11 +208,15 @@ class HomeFaults(TogetherCase):
     """Each user lives at a server that fails in one way; the user is called after it."""
 
     front: Referrald
+    greeting = GREETING
 
     @classmethod
     def start(cls, servers: InteropCase) -> None:
         """Start all homes, and one front door for all of them."""
-        homes = {each.__name__: ScriptedHome(servers, each) for each in (*UNAVAILABLE, *LATER)}
+        homes = {
+            each.__name__: ScriptedHome(servers, each, cls.greeting)
+            for each in (*UNAVAILABLE, *LATER)
+        }
         users = "".join(lives(name, home.port) for name, home in homes.items())
         extra = f'{relaying()}{MANY}[relay]\ntimeout = "{TIMEOUT}s"\n'
         cls.front = servers.start_referrald(users, extra)
@@ -305,3 +309,9 @@ class HomeFaults(TogetherCase):
         self.front.wait_for_log(r"in_idle relayed to .* bytes to the client")
         self.assertNotIn("secret", self.front.log)
         self.assertNotIn("Traceback", self.front.log)
+
+
+class HomeFaultsOnTheShortWay(HomeFaults):
+    """The same with servers that offer all that a relay wants at once."""
+
+    greeting = PLAIN
