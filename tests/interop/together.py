@@ -50,8 +50,12 @@ class TogetherCase(InteropCase):
 
 
 class TwoHomes(TogetherCase):
-    """A front door that relays alice and bob, who live in two Dovecots."""
+    """A front door that relays alice and bob, who live in two Dovecots.
 
+    relay: lines of that section.
+    """
+
+    relay = ""
     front: Referrald
     home: Dovecot
     other: Dovecot
@@ -62,4 +66,4 @@ class TwoHomes(TogetherCase):
         cls.home = servers.start_home([("alice", "secret")], folders=["Sent"])
         cls.other = servers.start_home([("bob", "secret")], folders=["Sent"])
         users = lives("alice", cls.home.port) + lives("bob", cls.other.port)
-        cls.front = servers.start_referrald(users, relaying() + MANY)
+        cls.front = servers.start_referrald(users, f"{relaying()}{MANY}[relay]\n{cls.relay}")
