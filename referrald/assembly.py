@@ -177,7 +177,7 @@ class Assembly:
             master_user=section.master_user,
             master_password=section.master_password,
         )
-        return RelayConnector(self.reactor, settings)
+        return RelayConnector(self.reactor, settings, tell=self.lasting.notes.note)
 
     def _authenticator(self, extra: Iterable[Any]) -> Authenticator:
         auth = self.config.auth

@@ -31,8 +31,9 @@ BROKEN_OFF: Final = 3
 
 @attrs.define
 class _State:
-    """What is known of a server that has failed; rests: how many there were in a row."""
+    """What is known of a server that has failed; rests: how many in a row, the first at since."""
 
+    since: float = 0.0
     until: float = 0.0
     rests: int = 0
     broken: int = 0
@@ -52,9 +53,9 @@ class Admission:
         """Tell that the server does its work, whatever it thinks of this user."""
         self._circuit._worked(self)
 
-    def failed(self, *, reached: bool = False) -> None:
+    def failed(self, why: str = "", *, reached: bool = False) -> None:
         """Tell that it does not. reached: it did answer, so this user alone may be the trouble."""
-        self._circuit._failed(self, reached)
+        self._circuit._failed(self, why, reached)
 
     def spared(self) -> None:
         """Tell that nothing was learnt."""
@@ -62,13 +63,21 @@ class Admission:
 
 
 class Circuit:
-    """The breakers of all servers. chance: gives a number from 0 to 1."""
+    """The breakers of all servers.
+
+    chance: gives a number from 0 to 1. tell: is told, by a kind and a text, when a server begins to
+    be left alone, and when it works again.
+    """
 
     def __init__(
-        self, seconds: Callable[[], float], chance: Callable[[], float] = random.random
+        self,
+        seconds: Callable[[], float],
+        chance: Callable[[], float] = random.random,
+        tell: Callable[[str, str], None] = lambda kind, text: None,
     ) -> None:
         self._seconds = seconds
         self._chance = chance
+        self._tell = tell
         self._states: dict[Server, _State] = {}
 
     def admit(self, server: Server) -> Admission | None:
@@ -88,9 +97,14 @@ class Circuit:
         return sum(state.until > now for state in self._states.values())
 
     def _worked(self, admission: Admission) -> None:
-        self._states.pop(admission.server, None)
+        state = self._states.pop(admission.server, None)
+        if state is not None and state.rests:
+            server, seconds = admission.server, self._seconds() - state.since
+            self._tell(
+                f"home {server} up", f"home server {server} works again after {seconds:.0f} s"
+            )
 
-    def _failed(self, admission: Admission, reached: bool) -> None:
+    def _failed(self, admission: Admission, why: str, reached: bool) -> None:
         state = self._states.setdefault(admission.server, _State())
         if state.rests and state.trial is not admission:
             # One of many that were under way when the server went down: it is known already.
@@ -99,6 +113,10 @@ class Circuit:
             state.broken += 1
             if state.broken < BROKEN_OFF:
                 return
+        if not state.rests:
+            state.since = self._seconds()
+            server = admission.server
+            self._tell(f"home {server} down", f"home server {server} is left alone: {why}")
         longest = min(SHORTEST * 2.0**state.rests, LONGEST)
         state.until = self._seconds() + longest * (1 - SPREAD * self._chance())
         # No more doubling is needed than leads to the longest, and numbers stay small.

@@ -74,13 +74,14 @@ class RelayConnector:
         dial: Callable[..., Any] | None = None,
         reach: Reach | None = None,
         circuit: Circuit | None = None,
+        tell: Callable[[str, str], None] = lambda kind, text: None,
     ) -> None:
         self._reactor = reactor
         self._settings = settings
         # Whoever says how to dial is asked for every connection: there is no short way then.
         reach = reach or (None if dial else reach_for(reactor))
         self._dial = dial or (partial(connect, reach=reach) if reach else connect)
-        self.circuit = circuit or Circuit(reactor.seconds)
+        self.circuit = circuit or Circuit(reactor.seconds, tell=tell)
         self._trust = Trust.from_files(
             ca=settings.ca, certificate=settings.certificate, key=settings.key
         )
@@ -177,11 +178,11 @@ class RelayConnector:
                 # strangers must not be able to have a server left alone.
                 admission.spared()
             else:
-                admission.failed(reached=isinstance(error, ConnectionEnded))
+                admission.failed(str(error), reached=isinstance(error, ConnectionEnded))
             raise
         except CancelledError:
             if way.overdue and not way.referred and not order.proof:
-                admission.failed(reached=True)
+                admission.failed("too slow for [relay] deadline", reached=True)
             else:
                 admission.spared()
             raise

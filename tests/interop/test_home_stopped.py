@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import os
 import re
+import select
 import signal
 import socket
 import time
@@ -132,11 +133,13 @@ class HomeStopped(TwoHomes):
         finally:
             os.kill(self.home.process.pid, signal.SIGCONT)
             self.signal(signal.SIGCONT)
-        self.front.wait_for_log(f"{self.home.port} did not answer within 1 s")
+        self.front.wait_for_log(f"home server .* is left alone: .*{self.home.port} did not answer")
         self.front.wait_for_log(f"{self.home.port} is left alone after a failure")
         end = time.monotonic() + PATIENCE
         while b"a OK " not in (answer := self.log_in()):
             self.assertLess(time.monotonic(), end, answer)
+            select.select([], [], [], 0.1)
+        self.front.wait_for_log(f"home server .*{self.home.port} works again after [0-9]+ s")
 
     def log_in(self) -> bytes:
         """Give the answer to a login of alice."""

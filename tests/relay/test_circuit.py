@@ -57,6 +57,31 @@ class Resting(CircuitCase):
         self.clock.advance(SHORTEST)
         self.assertTrue(self.may())
 
+    def test_it_is_told_once_when_one_fails_and_when_it_is_back(self) -> None:
+        told: list[tuple[str, str]] = []
+        self.circuit = Circuit(
+            self.clock.seconds, lambda: 0.0, lambda kind, text: told.append((kind, text))
+        )
+        self.admit().worked()
+        for _ in range(3):
+            self.admit().failed("connection refused")
+            self.clock.advance(LONGEST)
+        self.assertEqual(
+            told,
+            [
+                (
+                    "home a.example down",
+                    "home server a.example is left alone: connection refused",
+                )
+            ],
+        )
+        self.admit().worked()
+        self.admit().worked()
+        self.assertEqual(
+            told[1:],
+            [("home a.example up", "home server a.example works again after 180 s")],
+        )
+
     def test_many_that_fail_at_once_are_one_failure(self) -> None:
         for admission in [self.admit() for _ in range(50)]:
             admission.failed()
