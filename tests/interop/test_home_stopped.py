@@ -9,25 +9,13 @@ import select
 import signal
 import socket
 import time
-from pathlib import Path
 
 from tests.interop.shared import message
-from tests.interop.support import PATIENCE, Dovecot, InteropCase
-from tests.interop.together import HOST, TwoHomes
+from tests.interop.support import PATIENCE, InteropCase
+from tests.interop.together import HOST, TwoHomes, processes
 from tests.proves import proves
 
 BIG = message("big") + b"0123456789abcdef\r\n" * 1_000_000
-
-
-def processes(home: Dovecot, name: str = "") -> list[int]:
-    """Give the processes that a Dovecot has started, of one name or all."""
-    pid = home.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [
-        int(child)
-        for child in children
-        if name in ("", Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip())
-    ]
 
 
 class HomeStopped(TwoHomes):

@@ -9,21 +9,13 @@ import time
 
 from tests.interop.shared import message
 from tests.interop.support import PATIENCE, Dovecot, InteropCase, Referrald
-from tests.interop.together import MANY, TogetherCase, lives, relaying
+from tests.interop.together import MANY, ONE_PROCESS, TogetherCase, lives, relaying
 
 BIG = 50 * 1024 * 1024
 LINE = b"0123456789abcdef" * 63 + b"\r\n"
 GROWTH = 20 * 1024
 """KiB of memory that the big message may cost at any time."""
 WAITING = 200
-# So many sessions in one process: a test needs no walls between them.
-ONE_PROCESS = """
-service imap {
-  service_count = 0
-  client_limit = 500
-}
-mailbox_idle_check_interval = 1 secs
-"""
 
 
 class RelayLoad(TogetherCase):

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tests.interop.support import Dovecot, InteropCase, Referrald
 
 HOST = "127.0.0.1"
 MANY = "[limits]\nconnections_per_address = 0\n"
+# So many sessions in one process: a test needs no walls between them.
+ONE_PROCESS = """
+service imap {
+  service_count = 0
+  client_limit = 500
+}
+mailbox_idle_check_interval = 1 secs
+"""
 
 
 def relaying(*hosts: str, login: str = "relay") -> str:
@@ -21,6 +30,17 @@ def relaying(*hosts: str, login: str = "relay") -> str:
 def lives(user: str, port: int) -> str:
     """Write a user whose home is at a port of this machine."""
     return f"{user}:{{PLAIN}}secret::::::host={HOST} port={port} nologin\n"
+
+
+def processes(home: Dovecot, name: str = "") -> list[int]:
+    """Give the processes that a Dovecot has started, of one name or all."""
+    pid = home.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    return [
+        int(child)
+        for child in children
+        if name in ("", Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip())
+    ]
 
 
 class _Starter(InteropCase):
