@@ -35,19 +35,21 @@ class MailboxLocation:
     replicas: the places in order of preference; empty means *here*.
     moving: the mailbox is on its way to another server. Nobody is served here; clients are referred
     to ``replicas``, or asked to wait when there are none.
+    nowhere: the mailbox belongs elsewhere, and no server there can have one of that name.
     ttl: seconds that this answer may be cached; None means as configured, 0 means never.
     source: the name of the backend that said so; filled in by the directory.
     """
 
     replicas: tuple[Replica, ...] = ()
     moving: bool = False
+    nowhere: bool = False
     ttl: float | None = None
     source: str = ""
 
     @property
     def here(self) -> bool:
         """True when this server itself has the mailbox."""
-        return not self.replicas and not self.moving
+        return not (self.replicas or self.moving or self.nowhere)
 
     @property
     def waits(self) -> bool:

@@ -46,13 +46,12 @@ class There:
     auth: str
     delimiter: str = DELIMITER
 
-    def said(self, name: str) -> str:
-        """Write a name with the delimiter that is used there; raises `Unavailable`."""
+    def said(self, name: str) -> str | None:
+        """Write a name with the delimiter that is used there; None for one that cannot be there."""
         if self.delimiter == DELIMITER:
             return name
-        if self.delimiter in name:
-            raise Unavailable(f"{name!r} has the delimiter of {self.server} within a level")
-        return name.replace(DELIMITER, self.delimiter)
+        # What is one level here would be two there.
+        return None if self.delimiter in name else name.replace(DELIMITER, self.delimiter)
 
     def user_for(self, user: str) -> str | None:
         """Give the name that a user has there; raises `Unavailable` when none is left."""
@@ -93,24 +92,27 @@ class MailboxRule:
         replicas = tuple(
             Replica(
                 server=there.server,
-                name=self._name_there(there, name),
+                name=known_there,
                 user=there.user_for(user),
                 auth=there.auth,
             )
             for there in self.there
+            if (known_there := self._name_there(there, name)) is not None
         )
+        if self.there and not replicas:
+            return MailboxLocation(nowhere=True, ttl=self.ttl)
         return MailboxLocation(replicas=replicas, moving=self.moving, ttl=self.ttl)
 
-    def _name_there(self, there: There, name: str) -> str:
+    def _name_there(self, there: There, name: str) -> str | None:
+        """Give the name there; None where there can be none."""
         given = there.name
-        if given is None:
-            return there.said(name)
-        if self.kind == "pattern":
-            return fill_template(given, there.said(name))
-        if self.kind == "name":
+        if given is not None and self.kind == "name":
             return given
-        below = name[len(self.at) :]
-        return given[:-1] + there.said(below)
+        below = name[len(self.at) :] if given is not None and self.kind == "subtree" else name
+        said = there.said(below)
+        if given is None or said is None:
+            return said
+        return fill_template(given, said) if self.kind == "pattern" else given[:-1] + said
 
     def names(self, user: str) -> list[RemoteMailbox]:
         """Name what the entry puts into the list of a user; its own name comes first."""
@@ -123,9 +125,12 @@ class MailboxRule:
         return self._known
 
     def _names(self, user: str) -> Iterator[RemoteMailbox]:
+        own = self.location(self.at, user)
+        if own.nowhere:
+            raise Unavailable(f"{self.at!r} has another meaning with the delimiter that is there")
         yield RemoteMailbox(
             name=self.at,
-            location=self.location(self.at, user),
+            location=own,
             attributes=self.attributes,
             subscribed=self.subscribed,
             subtree=self.kind == "subtree",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 import attrs
@@ -28,6 +29,7 @@ from referrald.wire.response import Wire, mailbox, string
 IDLE_TIME: Final = 60.0
 """Seconds that a connection without a mailbox is kept for the next errand."""
 
+_UNAVAILABLE = re.compile(rb"NO \[UNAVAILABLE\]", re.IGNORECASE)
 _STATUS = re.compile(rb"([A-Za-z0-9.-]+) ([0-9]+)")
 
 Run = Callable[[ImapConnection, Wire], Awaitable[Reply]]
@@ -144,13 +146,13 @@ class Errands:
         return True
 
     async def below(self, places: Sequence[Replica]) -> tuple[Replica, tuple[Listed, ...]]:
-        """List what is below a mailbox; gives the place that was asked, and the names there."""
+        """List a mailbox and what is below it; gives the place that was asked, and the names."""
         place, connection = await self._reach(places)
         root = await connection.command("LIST", string(b""), mailbox(place.name))
         lines = [listed(each) for each in root.untagged if each.kind == b"LIST"]
         delimiter = next((line.delimiter for line in lines if line.delimiter), "/")
         pattern = mailbox_pattern(place.name + delimiter) + b"*"
-        return place, await _list(connection, place, pattern)
+        return place, (*lines, *await _list(connection, place, pattern))
 
     async def everything(self, places: Sequence[Replica]) -> tuple[Replica, tuple[Listed, ...]]:
         """List all mailboxes of a server; gives the place that was asked, and the names."""
@@ -175,17 +177,26 @@ class Errands:
                 faults.append(str(error))
                 continue
             onward = _onward(opened.answer, self._user(place), place.name)
-            if onward is None:
+            if onward is None and not (todo and _UNAVAILABLE.match(opened.answer)):
                 return opened
             self.park(opened)
-            todo = self._allowed(onward)
+            if onward is None:
+                faults.append(f"{place.server} cannot open {place.name} now")
+            else:
+                todo = self._allowed(onward)
         raise _nowhere(faults)
 
     async def _select(self, place: Replica, read_only: bool) -> Opened:
-        passing = self._parked.pop(self._key(place), None)
-        if passing is None or passing.ended is not None:
-            connection = await self._log_in(place)
-            passing = Passing(self._clock, connection, str(place.server))
+        kept = self._parked.pop(self._key(place), None)
+        if kept is not None and kept.ended is None:
+            # That it has gone may show only when it is used.
+            with suppress(LostServer):
+                return await self._select_by(kept, place, read_only)
+        connection = await self._log_in(place)
+        passing = Passing(self._clock, connection, str(place.server))
+        return await self._select_by(passing, place, read_only)
+
+    async def _select_by(self, passing: Passing, place: Replica, read_only: bool) -> Opened:
         try:
             answer, data = await passing.select(mailbox(place.name), read_only)
         except BaseException:

@@ -80,6 +80,7 @@ class Passing:
         self._heard = 0.0
         self._said = ""
         self._watch: Any = None
+        self._held = False
         connection.hand_over(self)
 
     def attach(self, down: Down | None) -> None:
@@ -253,6 +254,9 @@ class Passing:
     def _look(self) -> None:
         """See whether the server still says something; how long a search takes is its affair."""
         self._watch = None
+        if self._held:
+            # It may say no more than the client takes.
+            self._heard = self._clock.seconds()
         left = self._heard + PATIENCE - self._clock.seconds()
         if left <= 0:
             self._end(f"did not answer within {PATIENCE:g} s")
@@ -312,6 +316,8 @@ class Passing:
     async def leave(self) -> bool:
         """Leave the mailbox and expunge nothing; False where the server does not know how."""
         self._down = None
+        # Whoever did not read any more is not asked for this answer.
+        self.hold(False)
         if "UNSELECT" not in self.capabilities or self.ended is not None:
             return False
         with suppress(ReferraldError):
@@ -320,11 +326,14 @@ class Passing:
 
     def hold(self, held: bool) -> None:
         """Read no more while the client does not read, or read again."""
-        if self.ended is None:
-            if held:
-                self.transport.pauseProducing()
-            else:
-                self.transport.resumeProducing()
+        if held == self._held or self.ended is not None:
+            return
+        self._held = held
+        if held:
+            self.transport.pauseProducing()
+        else:
+            self._heard = self._clock.seconds()
+            self.transport.resumeProducing()
 
     def close(self) -> None:
         """End the connection."""

@@ -98,6 +98,8 @@ def _faults(location: Any) -> Iterator[str]:
         yield f"replicas of type {type(location.replicas).__name__}"
     if not isinstance(location.moving, bool):
         yield "moving is no boolean"
+    if not isinstance(location.nowhere, bool):
+        yield "nowhere is no boolean"
     if location.ttl is not None and not is_time(location.ttl):
         yield "ttl is no time"
 

@@ -58,6 +58,13 @@ def _by_location(
 ) -> MailboxDecision:
     if location.here:
         return Serve(source=location.source)
+    if location.nowhere:
+        return Refuse(
+            code="CANNOT",
+            text="No mailbox can have that name.",
+            cause=f"no server can have a mailbox called {name}",
+            source=location.source,
+        )
     if not location.replicas:
         return Refuse(
             code=MailboxInUse.code,

@@ -26,6 +26,9 @@ from referrald.wire.response import Code, Status, clean, continuation, no, ok
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
+NEWS: Final = 65_536
+"""Bytes of news that are kept for a client between commands; no more are read from the server."""
+
 POLL: Final = 30.0
 """Seconds between looks at a mailbox whose server cannot tell of changes by itself (no IDLE)."""
 
@@ -83,6 +86,7 @@ class AwayMailbox:
         self._errands = errands
         self._opened = opened
         self._news: list[bytes] = []
+        self._kept = 0
         self._carrying = False
         self._lacking = self._find_lacking()
         self.passing.attach(self)
@@ -118,17 +122,24 @@ class AwayMailbox:
             session.write(data)
         else:
             self._news.append(data)
+            self._kept += len(data)
+            if self._kept > NEWS:
+                self.passing.hold(True)
 
     def tell_news(self) -> None:
         """Pass on what has come meanwhile."""
         news, self._news = self._news, []
-        if news:
-            self._session.write(b"".join(news))
+        if not news:
+            return
+        self._session.write(b"".join(news))
+        if self._kept > NEWS and not self._session._held_back:
+            self.passing.hold(False)
+        self._kept = 0
 
     def away_lost(self, error: ReferraldError) -> None:
         """End the selection; inside a response nothing can be said any more."""
         session = self._session
-        if session._unfinished and self._carrying:
+        if session._unfinished and (self._carrying or session.idling):
             session.door.notes.note(
                 f"lost {error}", f"{session.session_id} {session.peer}: {error}, in mid-answer"
             )

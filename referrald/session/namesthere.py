@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
+
 from referrald.errors import ReferraldError
 from referrald.mailmodel import ReferMailbox, RemoteMailbox
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 INBOX: Final = "INBOX"
+NO_SELECT: Final = "\\Noselect"
 KEPT: Final = 15.0
 """Seconds for which such names are not asked for again."""
 
@@ -25,15 +28,19 @@ async def with_below(
 
     What cannot be had at the moment is left out.
     """
-    known = {box.name for box in remote}
-    found = [*remote]
+    found = {box.name: box for box in remote}
     for box in remote:
         if box.location.replicas and (box.subtree or box.name == INBOX):
             for more in await _recent(session, box):
-                if more.name not in known:
-                    known.add(more.name)
-                    found.append(more)
-    return found
+                if more.name == box.name and _cannot_be_opened(more):
+                    # It is there as a level only: a client that opened it would get a NO.
+                    found[box.name] = attrs.evolve(box, attributes=(*box.attributes, NO_SELECT))
+                found.setdefault(more.name, more)
+    return [*found.values()]
+
+
+def _cannot_be_opened(box: RemoteMailbox) -> bool:
+    return any(each.lower() in ("\\noselect", "\\nonexistent") for each in box.attributes)
 
 
 async def _recent(session: ReferralServer, box: RemoteMailbox) -> Sequence[RemoteMailbox]:
@@ -79,6 +86,8 @@ async def _ask(session: ReferralServer, box: RemoteMailbox) -> tuple[RemoteMailb
 def _name_here(delimiter: str, root: str, root_there: str, line: Any) -> str:
     """Give the name here of a mailbox below ``root``; empty where it cannot have one."""
     theirs = line.delimiter or "/"
+    if line.name == root_there:
+        return root
     rest = line.name.removeprefix(root_there + theirs)
     if rest == line.name or (delimiter != theirs and delimiter in rest):
         return ""

@@ -96,7 +96,9 @@ class Remote:
         """True for a client that has asked for remote names, here or in another connection."""
         if not self._asked:
             key = client_key(self.user, self.peer_host, self.client_id)
-            self._asked = self.door.followers.known(key)
+            # Without a name it may be another program, which is served all the same.
+            guessed = not key[-1] and self.unasked == "relay"
+            self._asked = not guessed and self.door.followers.known(key)
         return self._asked
 
     def judge_append(self, tag: bytes) -> Status | Undecided | None:

@@ -32,7 +32,9 @@ class Passage:
 
     def __init__(self, line: int = 1024 * 1024) -> None:
         self._line = line
-        self._data = bytearray()
+        # What has not come out yet is from ``_at`` on: large pieces are not copied.
+        self._data = b""
+        self._at = 0
         self._scanned = 0
         self._missing = 0
         self._inside = False
@@ -44,18 +46,23 @@ class Passage:
 
     def feed(self, data: bytes) -> None:
         """Take in what came."""
-        self._data += data
+        if not self._data:
+            self._data = data
+        else:
+            self._data = self._data[self._at :] + data
+            self._scanned = max(0, self._scanned - self._at)
+            self._at = 0
 
     def next(self) -> Piece | None:
         """Give the next piece, None when more bytes are needed; raises `BrokenResponse`."""
         if self._missing:
             if not self._data:
                 return None
-            taken = self._take(min(self._missing, len(self._data)))
+            taken = self._take(min(self._at + self._missing, len(self._data)))
             self._missing -= len(taken)
             return Piece(taken, False, False)
-        end = self._data.find(b"\n", self._scanned)
-        if (len(self._data) if end < 0 else end) > self._line:
+        end = self._data.find(b"\n", max(self._scanned, self._at))
+        if (len(self._data) if end < 0 else end) - self._at > self._line:
             raise BrokenResponse("a line that is too long")
         if end < 0:
             self._scanned = len(self._data)
@@ -67,8 +74,11 @@ class Passage:
             self._missing = int(literal[1])
         return Piece(line, begins, literal is None)
 
-    def _take(self, size: int) -> bytes:
-        taken = bytes(self._data[:size])
-        del self._data[:size]
-        self._scanned = 0
-        return taken
+    def _take(self, end: int) -> bytes:
+        """Take out what is before a place."""
+        data, at = self._data, self._at
+        if end < len(data):
+            self._at = end
+            return data[at:end]
+        self._data, self._at, self._scanned = b"", 0, 0
+        return data[at:] if at else data

@@ -79,6 +79,7 @@ class AnswersTests(SynchronousTestCase):
             MailboxLocation(replicas=[REPLICA]),  # type: ignore[arg-type]
             MailboxLocation(replicas=None),  # type: ignore[arg-type]
             MailboxLocation(moving=1),  # type: ignore[arg-type]
+            MailboxLocation(nowhere=1),  # type: ignore[arg-type]
             *(attrs.evolve(at("a"), ttl=ttl) for ttl in (-1, float("nan"), "1", True)),
         ]
         for each in [*wrong, "a.example", (), True, REPLICA, MailboxLocation, object()]:

@@ -89,6 +89,11 @@ class MovingTests(SynchronousTestCase):
         self.assertEqual((decision.code, decision.source), ("INUSE", "b0"))
         self.assertIn("being moved", decision.text)
 
+    def test_a_name_that_no_server_can_have_is_refused_for_good(self) -> None:
+        decision = decided(MailboxLocation(nowhere=True))
+        assert isinstance(decision, Refuse)
+        self.assertEqual(decision.code, "CANNOT")
+
     def test_on_its_way_to_a_place_clients_are_sent_there(self) -> None:
         self.assertEqual(decided(at("a.example", moving=True)), decided(at("a.example")))
 

@@ -214,6 +214,14 @@ class Elsewhere(SynchronousTestCase):
         self.assertEqual(names, [b"Area", b"Area/one", b"Area/one/two"])
         self.assertIn(b"b OK", client.say(b"b SELECT Area/one/two"))
 
+    def test_a_subtree_whose_root_is_a_mere_level_there_is_no_more_here(self) -> None:
+        self.both.put("Area", there="Root", subtree=True)
+        self.both.fill(OTHER, "Root/one")
+        done(done(self.both.stores[OTHER].account("bob")).delete("Root"))
+        lines = self.both.log_in().ask(b'b LIST "" A*')[:-1]
+        self.assertEqual(lines[0], b'* LIST (\\Noselect \\HasChildren) "/" Area')
+        self.assertIn(b'* LIST (\\HasNoChildren) "/" Area/one', lines)
+
     def test_a_subtree_whose_server_is_down_is_listed_without_what_is_below(self) -> None:
         self.both.put("Area", subtree=True)
         self.both.net.servers.clear()

@@ -1,0 +1,68 @@
+"""Mailboxes of other servers whose servers, or other clients, do what is not expected of them."""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from referrald.session.away import NEWS
+from tests.client.net import Scripted
+from tests.session.mail import SIMPLE
+from tests.session.native import OTHER
+from tests.session.relayed import SECOND, Both
+
+GREETING = b"* OK [CAPABILITY IMAP4rev1] ready"
+
+
+class Faults(SynchronousTestCase):
+    def setUp(self) -> None:
+        self.both = Both(SIMPLE)
+
+    def test_a_program_without_a_name_is_not_taken_for_another_that_asked(self) -> None:
+        self.both.put("Team", fill=[SIMPLE])
+        first = self.both.log_in(b'RLIST "" *')
+        self.assertIn(b"b NO [REFERRAL ", first.say(b"b SELECT Team"))
+        self.assertIn(b"b OK", self.both.log_in().say(b"b SELECT Team"))
+        # One that says what it is is known again.
+        named = b'ID ("name" "Mailer")'
+        self.both.log_in(named, b'RLIST "" *')
+        self.assertIn(b"b NO [REFERRAL ", self.both.log_in(named).say(b"b SELECT Team"))
+
+    def test_a_replica_that_cannot_open_it_now_is_passed_over(self) -> None:
+        self.both.put("Team", OTHER, SECOND, fill=[SIMPLE])
+        place = OTHER.host, OTHER.port
+        answers = {b"SELECT": b"%b NO [UNAVAILABLE] The disk is away"}
+        self.both.net.servers[place] = lambda: Scripted(GREETING, answers)
+        client = self.both.log_in()
+        self.assertIn(b"b OK [READ-WRITE]", client.say(b"b SELECT Team"))
+        self.assertIn(SIMPLE, client.say(b"c FETCH 1 BODY[]"))
+
+    def test_the_words_of_the_last_replica_are_the_answer(self) -> None:
+        self.both.put("Team", OTHER, fill=[SIMPLE])
+        answers = {b"SELECT": b"%b NO [UNAVAILABLE] The disk is away"}
+        self.both.net.servers[OTHER.host, OTHER.port] = lambda: Scripted(GREETING, answers)
+        answer = self.both.log_in().ask(b"b SELECT Team")
+        self.assertEqual(answer, [b"b NO [UNAVAILABLE] The disk is away"])
+
+    def test_a_kept_connection_that_has_gone_unnoticed_is_replaced(self) -> None:
+        self.both.put("Team", fill=[SIMPLE])
+        self.both.put("Club", fill=[SIMPLE])
+        client = self.both.log_in(b"SELECT Team", b"UNSELECT")
+        # It ends when the next command comes.
+        (there,) = self.both.sessions
+        there.dataReceived = lambda data: there.transport.loseConnection()
+        self.assertIn(b"b OK [READ-WRITE]", client.say(b"b SELECT Club"))
+        self.assertEqual(len(self.both.sessions), 2)
+
+    def test_news_that_nobody_asks_for_do_not_pile_up(self) -> None:
+        self.both.put("Team", fill=[SIMPLE])
+        client = self.both.log_in(b"SELECT Team")
+        (there,) = self.both.sessions
+        line = b"* 1 FETCH (FLAGS (\\Seen))\r\n"
+        there.write(line * (2 * NEWS // len(line)))
+        client.say(b"")
+        transport = client.session.mbox.passing.transport
+        self.assertEqual(transport.producerState, "paused")
+        answer = client.say(b"b NOOP")
+        self.assertIn(line * 1000, answer)
+        self.assertTrue(answer.endswith(b"b OK Nothing done.\r\n"), answer[-100:])
+        self.assertEqual(transport.producerState, "producing")
