@@ -16,11 +16,11 @@ import attrs
 
 from referrald.client.chain import Chain
 from referrald.client.connection import Argument, ConnectionEnded, ImapConnection, Literal, Reply
-from referrald.client.following import Arrived
+from referrald.client.following import Arrived, Forbidden
 from referrald.client.mail import Listed, appended_uid, listed, mailbox_pattern
 from referrald.client.referrals import Referral, counts, mailbox_targets, referral_in
 from referrald.client.transport import NotReached
-from referrald.errors import ReferraldError, Unavailable
+from referrald.errors import AuthenticationFailed, ReferraldError, Unavailable
 from referrald.mailmodel import NewMessage, Replica
 from referrald.model import IMAPS_PORT, RelayOrder, Security, Server
 from referrald.relay.passing import LostServer, Passing
@@ -34,6 +34,14 @@ _STATUS = re.compile(rb"([A-Za-z0-9.-]+) ([0-9]+)")
 
 Run = Callable[[ImapConnection, Wire], Awaitable[Reply]]
 Key = tuple[Server, str]
+
+
+class NotLetIn(Unavailable):
+    """A server knows what this client has logged in with here, and does not take it (RFC 5530)."""
+
+    # That a login has failed would make programs ask for another password for this server.
+    code = "NOPERM"
+    public = "The server of this mailbox does not let you in."
 
 
 class Connector(Protocol):
@@ -166,7 +174,7 @@ class Errands:
 
         Raises `Unavailable` or another `ReferraldError`.
         """
-        chain, faults = Chain(), list[str]()
+        chain, faults = Chain(), list[Unavailable]()
         todo = [*places]
         while todo:
             place = todo.pop(0)
@@ -174,14 +182,14 @@ class Errands:
             try:
                 opened = await self._select(place, read_only)
             except (NotReached, ConnectionEnded, LostServer, Unavailable) as error:
-                faults.append(str(error))
+                faults.append(error)
                 continue
             onward = _onward(opened.answer, self._user(place), place.name)
             if onward is None and not (todo and _UNAVAILABLE.match(opened.answer)):
                 return opened
             self.park(opened)
             if onward is None:
-                faults.append(f"{place.server} cannot open {place.name} now")
+                faults.append(Unavailable(f"{place.server} cannot open {place.name} now"))
             else:
                 todo = self._allowed(onward)
         raise _nowhere(faults)
@@ -232,12 +240,12 @@ class Errands:
 
     async def _reach(self, places: Sequence[Replica]) -> tuple[Replica, ImapConnection]:
         """Give the first place that can be reached, with a connection to it."""
-        faults = []
+        faults = list[Unavailable]()
         for place in places:
             try:
                 return place, await self._at(place)
             except (NotReached, ConnectionEnded, Unavailable) as error:
-                faults.append(str(error))
+                faults.append(error)
         raise _nowhere(faults)
 
     async def _at(self, place: Replica) -> ImapConnection:
@@ -254,7 +262,12 @@ class Errands:
 
     async def _log_in(self, place: Replica) -> ImapConnection:
         order = attrs.evolve(self._order, servers=(place.server,), user=self._user(place))
-        arrived = await self._connector.log_in(order)
+        try:
+            arrived = await self._connector.log_in(order)
+        except AuthenticationFailed as error:
+            raise NotLetIn(f"{place.server} does not let {order.user} in: {error}") from error
+        except Forbidden as error:
+            raise Unavailable(f"{place.server}: {error}") from error
         await arrived.connection.ask_capabilities()
         return arrived.connection
 
@@ -310,8 +323,11 @@ async def _list(connection: ImapConnection, place: Replica, pattern: bytes) -> t
     return tuple(listed(each) for each in reply.untagged if each.kind == b"LIST")
 
 
-def _nowhere(faults: Sequence[str]) -> Unavailable:
-    return Unavailable(f"no server of the mailbox answers: {'; '.join(faults)}")
+def _nowhere(faults: Sequence[Unavailable]) -> Unavailable:
+    why = "; ".join(str(fault) for fault in faults)
+    if faults and all(isinstance(fault, NotLetIn) for fault in faults):
+        return NotLetIn(why)
+    return Unavailable(f"no server of the mailbox answers: {why}")
 
 
 def _onward(answer: bytes, user: str, name: str) -> list[Replica] | None:

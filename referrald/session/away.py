@@ -38,6 +38,7 @@ MENDED: Final = {"MOVE": ("MOVE", "UIDPLUS"), "UIDPLUS": ("UIDPLUS",)}
 _ANSWER = re.compile(
     rb"(OK|NO|BAD)(?: \[([^\] ]+)(?: ([^\]]*))?\])?(?: ([^\r\n]*))?\r?\n\Z", re.IGNORECASE
 )
+_NO_WORDS: Final = {"OK": "Done.", "NO": "Refused without a reason.", "BAD": "Not understood."}
 _OF_THE_SERVER = frozenset({b"REFERRAL", b"CAPABILITY"})
 _CLEAN = re.compile(rb"[ -~]+\r\n")
 _BROKEN: Final = no("The server of this mailbox gave no usable answer.")
@@ -48,7 +49,9 @@ def passed(answer: bytes) -> Answer:
     found = _ANSWER.match(answer)
     if found is None:
         return _BROKEN
-    if (found[2] or b"").upper() not in _OF_THE_SERVER and _CLEAN.fullmatch(answer):
+    # Clients may not understand an answer without a text (RFC 3501 section 9, resp-text).
+    usable = found[4] and (found[2] or b"").upper() not in _OF_THE_SERVER
+    if usable and _CLEAN.fullmatch(answer):
         return answer
     return as_status(answer)
 
@@ -68,7 +71,8 @@ def as_status(answer: Answer) -> Status:
                 part.decode("ascii", "replace") for part in (found[2], found[3] or b"")
             )
             code = Code(name.upper(), arguments)
-    return Status(kind, clean((found[4] or b"").decode("utf-8", "replace")), code)
+    words = (found[4] or b"").decode("utf-8", "replace").strip()
+    return Status(kind, clean(words or _NO_WORDS[kind]), code)
 
 
 @implementer(ICloseableMailbox)

@@ -184,7 +184,7 @@ class Notices:
         self.ended = answers.status_of(error, session)
         self.write(render(None, ok(f"Closed. {self.ended.text}", Code("CLOSED"))))
         self.door.notes.note(
-            "selection ended",
+            f"selection ended {error}",
             f"{self.session_id} {session.user}: the selected mailbox "
             f"{self.selected_name!r} was closed: {error}",
         )

@@ -37,11 +37,22 @@ class Faults(SynchronousTestCase):
         self.assertIn(SIMPLE, client.say(b"c FETCH 1 BODY[]"))
 
     def test_the_words_of_the_last_replica_are_the_answer(self) -> None:
-        self.both.put("Team", OTHER, fill=[SIMPLE])
-        answers = {b"SELECT": b"%b NO [UNAVAILABLE] The disk is away"}
-        self.both.net.servers[OTHER.host, OTHER.port] = lambda: Scripted(GREETING, answers)
-        answer = self.both.log_in().ask(b"b SELECT Team")
+        answer = self.scripted(SELECT=b"%b NO [UNAVAILABLE] The disk is away")
         self.assertEqual(answer, [b"b NO [UNAVAILABLE] The disk is away"])
+
+    def scripted(self, **answers: bytes) -> list[bytes]:
+        """Open a mailbox of a server that answers some commands so; give what the client gets."""
+        self.both.put("Team", OTHER, fill=[SIMPLE])
+        named = {name.encode("ascii"): answer for name, answer in answers.items()}
+        self.both.net.servers[OTHER.host, OTHER.port] = lambda: Scripted(GREETING, named)
+        return self.both.log_in().ask(b"b SELECT Team")
+
+    def test_a_server_that_does_not_take_the_password_makes_no_one_ask_for_another(self) -> None:
+        answer = self.scripted(LOGIN=b"%b NO [AUTHENTICATIONFAILED] Who?")
+        self.assertEqual(answer, [b"b NO [NOPERM] The server of this mailbox does not let you in."])
+
+    def test_an_answer_without_words_gets_some(self) -> None:
+        self.assertEqual(self.scripted(SELECT=b"%b NO"), [b"b NO Refused without a reason."])
 
     def test_a_kept_connection_that_has_gone_unnoticed_is_replaced(self) -> None:
         self.both.put("Team", fill=[SIMPLE])
