@@ -2,7 +2,8 @@
 
     python -m benchmarks.home CLEAR_PORT TLS_PORT --cert FILE --key FILE
 
-It takes any user, answers every command with OK, and FETCH with a literal of 16 MB. It listens on
+It takes any user, answers every command with OK, and FETCH with a literal: of 16 MB for the first
+message, of 1 MB for any other. It listens on
 127.0.0.1 and prints READY when both ports are open. It knows literals as far as a login needs them.
 """
 
@@ -17,6 +18,7 @@ import sys
 from contextlib import suppress
 
 LITERAL = 16 * 1024 * 1024
+SMALL_LITERAL = 1024 * 1024
 CAPABILITY = b"IMAP4rev1 SASL-IR LOGIN-REFERRALS ID ENABLE IDLE LITERAL+ AUTH=PLAIN"
 GREETING = b"* OK [CAPABILITY " + CAPABILITY + b"] Ready.\r\n"
 LOGGED_IN = b" OK [CAPABILITY " + CAPABILITY + b"] Logged in.\r\n"
@@ -78,8 +80,9 @@ class Session:
         if name in (b"LOGIN", b"AUTHE"):
             self.sock.send(tag + LOGGED_IN)
         elif name == b"FETCH":
-            self.tag, self.left = tag, LITERAL
-            self.sock.send(b"* 1 FETCH (BODY[] {%d}\r\n" % LITERAL)
+            message = rest.split()[1]
+            self.tag, self.left = tag, LITERAL if message == b"1" else SMALL_LITERAL
+            self.sock.send(b"* %b FETCH (BODY[] {%d}\r\n" % (message, self.left))
             with suppress(*WOULD_BLOCK):
                 self.pump(home)
         elif name == b"CAPAB":

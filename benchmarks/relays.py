@@ -159,6 +159,42 @@ logins = "{folder}/logins.log"
 """
 
 
+MAILBOXES = """
+[server]
+name = "door.example"
+
+[[listener]]
+endpoint = "tcp:{clear}:interface=127.0.0.1:backlog=4096"
+tls = "none"
+allow_cleartext = true
+
+[[backend]]
+type = "passwd-file"
+file = "{folder}/local-users"
+
+[[backend]]
+type = "table"
+file = "{folder}/mailboxes.toml"
+
+[serve]
+store = "memory"
+
+[referral]
+allow_clear = ["127.0.0.1"]
+"""
+
+TABLE = """
+[servers.home]
+host = "127.0.0.1"
+port = {port}
+security = "none"
+
+[[mailboxes]]
+match = "Big"
+server = "home"
+"""
+
+
 def write_users(path: Path, site: Site) -> None:
     """Write a passwd-file of users at the home's port in the clear, and of as many with TLS."""
     homes = {
@@ -205,6 +241,19 @@ def nginx(site: Site) -> Peer | None:
     version = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
     name = version.stderr.strip().rpartition("/")[2]
     return Peer("nginx", name, [program, "-c", str(path)], clear, tls)
+
+
+def with_mailboxes(site: Site) -> Peer:
+    """Start a referrald that serves the users itself, but for the mailbox ``Big``."""
+    from referrald import __version__
+
+    lines = [f"user{number}:{{PLAIN}}pass::::::\n" for number in range(USERS)]
+    (site.folder / "local-users").write_text("".join(lines), encoding="ascii")
+    (site.folder / "mailboxes.toml").write_text(TABLE.format(port=site.clear), encoding="ascii")
+    path, clear, _ = _configure(site, "mailboxes-door.toml", MAILBOXES)
+    log = str(site.folder / "mailboxes.log")
+    command = [sys.executable, "-m", "twisted", "--log-file", log, "referrald", "-c", str(path)]
+    return Peer("referrald", __version__, command, clear, clear)
 
 
 def referrald(site: Site) -> Peer:

@@ -1,7 +1,7 @@
 """The load of sessions that are logged in: NOOP over and over, big FETCHes, or nothing at all.
 
     python -m benchmarks.sessions noop PORT --seconds 3 --concurrency 16
-    python -m benchmarks.sessions fetch PORT --seconds 3 [--tls]
+    python -m benchmarks.sessions fetch PORT --seconds 3 [--tls] [--mailbox Big --message 2]
     python -m benchmarks.sessions idle PORT --count 2000 [--tls]
 
 ``noop`` and ``fetch`` print START when all are logged in and warm, then one line of JSON. ``idle``
@@ -80,20 +80,26 @@ def _turn(epoll: Any, sessions: dict[int, Any], seconds: float) -> int:
 
 
 def fetch(options: argparse.Namespace) -> dict[str, float]:
-    """Fetch the big message again and again on one session."""
+    """Fetch a big message again and again on one session."""
     sock = open_session(options, 0)
+    if options.mailbox:
+        sock.sendall(b"s SELECT %b\r\n" % options.mailbox.encode("ascii"))
+        answer = b""
+        while b"\r\ns " not in b"\r\n" + answer or not answer.endswith(b"\r\n"):
+            answer += sock.recv(4096)
+    command = b"f FETCH %d BODY[]\r\n" % options.message
     buffer = memoryview(bytearray(BIG))
-    _fetch_for(sock, buffer, options.warmup)
+    _fetch_for(sock, buffer, command, options.warmup)
     began = start()
-    size, count = _fetch_for(sock, buffer, options.seconds)
+    size, count = _fetch_for(sock, buffer, command, options.seconds)
     return {"count": count, "bytes": size, "seconds": time.perf_counter() - began}
 
 
-def _fetch_for(sock: Any, buffer: memoryview, seconds: float) -> tuple[int, int]:
+def _fetch_for(sock: Any, buffer: memoryview, command: bytes, seconds: float) -> tuple[int, int]:
     total = count = 0
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
-        sock.sendall(b"f FETCH 1 BODY[]\r\n")
+        sock.sendall(command)
         last = b""
         while not last.endswith(b"f OK Fetch completed.\r\n"):
             size = sock.recv_into(buffer)
@@ -126,6 +132,8 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--user", default="user", help="what the users' names begin with")
+    parser.add_argument("--mailbox", default="", help="what is selected before a FETCH")
+    parser.add_argument("--message", type=int, default=1, help="which message is fetched")
     parser.add_argument("--users", type=int, default=100)
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -42,6 +42,10 @@ class LostServer(Unavailable):
 class Down(Protocol):
     """The client's session, as far as this connection needs it."""
 
+    def away_gathers(self, gathers: bool) -> None:
+        """Send nothing for a moment, or all that has been said meanwhile."""
+        ...
+
     def away_said(self, data: bytes, inside: bool) -> None:
         """Take what the server said; inside: a response has begun and not ended."""
         ...
@@ -98,6 +102,18 @@ class Passing:
         if self.ended is not None:
             return
         self._heard = self._clock.seconds()
+        down = self._down
+        if down is None:
+            self._pass_on(data)
+            return
+        # The answer goes out together with what came before it.
+        down.away_gathers(True)
+        try:
+            self._pass_on(data)
+        finally:
+            down.away_gathers(False)
+
+    def _pass_on(self, data: bytes) -> None:
         self._passage.feed(data)
         try:
             while self.ended is None and (piece := self._passage.next()) is not None:

@@ -91,7 +91,7 @@ class AwayMailbox:
         self._opened = opened
         self._news: list[bytes] = []
         self._kept = 0
-        self._carrying = False
+        self._carrying = self._gathering = False
         self._lacking = self._find_lacking()
         self.passing.attach(self)
 
@@ -117,6 +117,15 @@ class AwayMailbox:
     """The replicas among which it was chosen."""
 
     # -- what its server says ------------------------------------------------------------------
+
+    def away_gathers(self, gathers: bool) -> None:
+        """Let the session send what comes now in one go."""
+        session = self._session
+        if gathers and not session._pumping:
+            session._pumping = self._gathering = True
+        elif not gathers and self._gathering:
+            session._pumping = self._gathering = False
+            session._pump()
 
     def away_said(self, data: bytes, inside: bool) -> None:
         """Pass on what the server says; between commands it waits for the next answer."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.session.away import NEWS
@@ -77,3 +79,29 @@ class Faults(SynchronousTestCase):
         self.assertIn(line * 1000, answer)
         self.assertTrue(answer.endswith(b"b OK Nothing done.\r\n"), answer[-100:])
         self.assertEqual(transport.producerState, "producing")
+
+    def test_an_answer_is_sent_together_with_what_comes_before_it(self) -> None:
+        self.both.put("Team", fill=[SIMPLE])
+        client = self.both.log_in(b"SELECT Team")
+        sent: list[bytes] = []
+        write = client.session.transport.write
+        client.session.transport.write = lambda data: (sent.append(data), write(data))
+        # What comes in one piece goes out in one, and commands that wait are still carried out.
+        (there,) = self.both.sessions
+        there.transport.write = _joined(there.transport.write)
+        client.say(b"b FETCH 1 FLAGS\r\nc FETCH 1 UID")
+        self.assertEqual([piece.count(b"\r\n") for piece in sent], [2, 2])
+        self.assertIn(b"c OK", sent[1])
+
+
+def _joined(write: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    """Write nothing before an answer is whole."""
+    kept: list[bytes] = []
+
+    def later(data: bytes) -> None:
+        kept.append(data)
+        if b" OK " in data:
+            write(b"".join(kept))
+            kept.clear()
+
+    return later
