@@ -90,6 +90,10 @@ class Circuit:
             state.trial = admission
         return admission
 
+    def calm(self, server: Server) -> bool:
+        """Say whether nothing speaks against a server, so that `admit` would find nothing."""
+        return server not in self._states
+
     @property
     def resting(self) -> int:
         """How many servers are left alone at the moment."""

@@ -31,7 +31,7 @@ from referrald.relay.heard import Heard
 from referrald.relay.outgoing import reach_for
 from referrald.relay.proxyheader import proxy_header
 from referrald.relay.splice import LoggedIn, Splice
-from referrald.relay.straight import ShortWay, command_for
+from referrald.relay.straight import ShortWay, StraightLogin, command_for
 from referrald.wire.response import paren_list, string
 
 
@@ -111,9 +111,37 @@ class RelayConnector:
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
         way = _Way(self._reactor, self._settings.deadline, self._short)
-        connection = await self._reach(order, way)
+        straight = way.begun = self._begin(order, way)
+        try:
+            if straight is not None:
+                await straight.settled
+                if straight.offered is not None:
+                    server = order.servers[0]
+                    return Splice(straight, f"{server.host}:{server.port}", server, order.user)
+            connection = await self._reach(order, way)
+        finally:
+            self._calling.difference_update(way.calls)
         assert way.server is not None, "one has let us in"
         return Splice(connection, way.there, way.server, order.user, way.heard)
+
+    def _begin(self, order: RelayOrder, way: _Way) -> StraightLogin | None:
+        """Begin the short way to the first server where nothing at all is in the way.
+
+        That is how nearly all logins go; `_first` goes on with what comes of the others.
+        """
+        server, short = order.servers[0], self._short
+        if short is None or not self.circuit.calm(server) or self._goes_round(order):
+            return None
+        if not short.leads_to(server, order.secure):
+            return None
+        command = command_for(self._credentials(order), order.user)
+        if command is None:
+            return None
+        patience = min(self._settings.timeout, self._settings.deadline)
+        straight = short.begin(server, command, patience)
+        if straight is not None:
+            self._call(way.calls, straight.transport)
+        return straight
 
     async def log_in(self, order: RelayOrder) -> Arrived:
         """Log in for single commands; what the server says besides is nobody's affair.
@@ -128,14 +156,21 @@ class RelayConnector:
 
     async def _reach(self, order: RelayOrder, way: _Way) -> LoggedIn:
         """Log in, unless this login goes round in a circle."""
-        if order.hops < 1:
-            raise ProxyLoop("this login has come through too many proxies (x-proxy-ttl)")
-        if (order.peer_host, order.peer_port) in self._calling:
-            raise ProxyLoop("this login comes from this very server: a home leads back here")
+        round_ = self._goes_round(order)
+        if round_:
+            raise ProxyLoop(round_)
         try:
             return await self._first(order, way)
         finally:
             self._calling.difference_update(way.calls)
+
+    def _goes_round(self, order: RelayOrder) -> str:
+        """Say why a login goes round in a circle; empty when it does not."""
+        if order.hops < 1:
+            return "this login has come through too many proxies (x-proxy-ttl)"
+        if (order.peer_host, order.peer_port) in self._calling:
+            return "this login comes from this very server: a home leads back here"
+        return ""
 
     def _call(self, calls: list[tuple[str, int]], transport: Any) -> None:
         """Remember where a connection comes from until its login is done."""
@@ -209,7 +244,11 @@ class RelayConnector:
         command = None if short is None else command_for(credentials, order.user)
         if short is not None and command is not None and short.leads_to(server, order.secure):
             patience = min(self._settings.timeout, way.left)
-            straight = await short.go(server, command, patience, partial(self._call, way.calls))
+            straight, way.begun = way.begun, None
+            if straight is None:
+                calling = partial(self._call, way.calls)
+                straight = await short.go(server, command, patience, calling)
+            straight.check(server)
             if straight.offered is not None:
                 way.there = f"{server.host}:{server.port}"
                 return straight
@@ -316,7 +355,8 @@ class RelayConnector:
 class _Way:
     """What happens while a login looks for its server, and the time that is left for it.
 
-    short: how a server may be logged in to without detours. faults: why servers were passed over.
+    short: how a server may be logged in to without detours. begun: that way to the first server,
+    as far as it went. faults: why servers were passed over.
     referred: the one that is tried has referred on, so it works, whatever comes of the others.
     overdue: there is no time left. server, there: what has let us in, and where that has led to;
     arrived: the same in the client library's words, unless it was the short way. calls: where our
@@ -328,6 +368,7 @@ class _Way:
         self._limit = limit
         self._until = reactor.seconds() + limit
         self.short = short
+        self.begun: StraightLogin | None = None
         self.faults: list[str] = []
         self.calls: list[tuple[str, int]] = []
         self.heard = Heard()

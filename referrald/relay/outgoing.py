@@ -38,6 +38,8 @@ STAGGER = 0.3
 KEPT_FOR = 5.0
 """Seconds that the addresses of a name are remembered."""
 
+NONBLOCKING = socket.SOCK_STREAM | getattr(socket, "SOCK_NONBLOCK", 0)
+
 MOST_NAMES = 1000
 
 _contexts: WeakKeyDictionary[Any, SSL.Context] = WeakKeyDictionary()
@@ -69,7 +71,7 @@ class HomeLink(Link):
         self._host = host
         self._half = False
         self._linger_token: Any = None
-        super().__init__(sock, protocol, address, None, 0, hub_of(reactor))
+        super().__init__(sock, protocol, address, None, 0, reactor)
 
     def _broken(self, fault: OSError) -> Any:
         if fault.errno in (ECONNRESET, EPIPE):
@@ -173,14 +175,29 @@ async def reach(reactor: Any, host: str, port: int, protocol: Any, patience: flo
     With one address the protocol has its transport before the connection is there, and is told
     when it fails. patience: seconds for finding the addresses and, of several, one that answers.
     """
-    addresses = _literal(host, port) or await names_of(reactor).find(host, port, patience)
-    if len(addresses) == 1:
-        family, address = addresses[0]
-        sock = _connecting(family, address)
-    else:
+    if reach_at_once(reactor, host, port, protocol):
+        return
+    addresses = await names_of(reactor).find(host, port, patience)
+    if len(addresses) > 1:
         sock, address = await _Race(reactor, addresses, patience).won()
-    link = HomeLink(sock, protocol, address, host, reactor)
-    protocol.makeConnection(link)
+        protocol.makeConnection(HomeLink(sock, protocol, address, host, hub_of(reactor)))
+    else:
+        _link(reactor, host, addresses[0], protocol)
+
+
+def reach_at_once(reactor: Any, host: str, port: int, protocol: Any) -> bool:
+    """Do as `reach` does, or give False where that would have to wait for something."""
+    addresses = _literal(host, port) or names_of(reactor).known(host, port)
+    if len(addresses) != 1:
+        return False
+    _link(reactor, host, addresses[0], protocol)
+    return True
+
+
+def _link(reactor: Any, host: str, to: Address, protocol: Any) -> None:
+    family, address = to
+    sock = _connecting(family, address)
+    protocol.makeConnection(HomeLink(sock, protocol, address, host, hub_of(reactor)))
 
 
 @lru_cache(maxsize=MOST_NAMES)
@@ -195,11 +212,12 @@ def _literal(host: str, port: int) -> tuple[Address, ...]:
 def _connecting(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
     """Begin to connect; raises a `ConnectError`."""
     try:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock = socket.socket(family, NONBLOCKING)
     except OSError as fault:
         raise _fault(fault.errno) from fault
     try:
-        sock.setblocking(False)
+        if NONBLOCKING == socket.SOCK_STREAM:
+            sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         wrong = sock.connect_ex(address)
         if wrong not in (0, EINPROGRESS):
@@ -245,11 +263,16 @@ class Names:
         self._reactor = reactor
         self._known: dict[tuple[str, int], tuple[float, tuple[Address, ...]]] = {}
 
+    def known(self, host: str, port: int) -> tuple[Address, ...]:
+        """Give the addresses of a host that was asked for lately; none where it was not."""
+        until, addresses = self._known.get((host, port), (0.0, ()))
+        return addresses if self._reactor.seconds() < until else ()
+
     async def find(self, host: str, port: int, patience: float) -> tuple[Address, ...]:
         """Give the addresses of a host; raises `DNSLookupError` or `TimeoutError`."""
         now = self._reactor.seconds()
-        until, addresses = self._known.get((host, port), (0.0, ()))
-        if now < until:
+        addresses = self.known(host, port)
+        if addresses:
             return addresses
         looked_up: Deferred[tuple[Address, ...]] = Deferred()
         looked_up.addTimeout(patience, self._reactor, _too_slow)

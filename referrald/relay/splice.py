@@ -72,10 +72,11 @@ class Splice:
         self.target = target
         self.server = server
         self.user = user
-        self._heard = heard or Heard()
+        self._heard = heard
         self.capabilities = _listed(tuple(connection.offered or ()))
         self.to_home = self.to_client = 0
-        self._connection = connection
+        # Let go of once it is handed over, with all that it knows: the password, for one.
+        self._connection: LoggedIn | None = connection
         self._down: Downstream | None = None
         self._closed = False
 
@@ -85,11 +86,13 @@ class Splice:
         early = self.early()
         if early:
             down.relay_data(early)
-        self._connection.hand_over(self)
+        connection, self._connection = self._connection, None
+        assert connection is not None, "there is one until it is handed over"
+        connection.hand_over(self)
 
     def early(self) -> bytes:
         """Give what home has said to the client since the login began, and not been asked for."""
-        return self._heard.give()
+        return b"" if self._heard is None else self._heard.give()
 
     def makeConnection(self, transport: Any) -> None:
         """Take the transport over."""
@@ -126,7 +129,8 @@ class Splice:
     async def log_out(self) -> None:
         """Log out and close, before anything was attached; never raises."""
         self._closed = True
-        await self._connection.logout()
+        if self._connection is not None:
+            await self._connection.logout()
 
     def end_input(self) -> None:
         """Tell the home server that the client will say no more."""
@@ -147,7 +151,7 @@ class Splice:
         self._down = None
         if not self._closed:
             self._closed = True
-            if self.transport is None:
+            if self._connection is not None:
                 self._connection.close()
                 return
             self.transport.unregisterProducer()

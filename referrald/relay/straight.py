@@ -20,7 +20,7 @@ from referrald.client.following import Credentials
 from referrald.client.transport import NotReached, Opened, Reach, Trust, connect, establish
 from referrald.errors import ReferraldError
 from referrald.model import Security, Server
-from referrald.relay.outgoing import timers_of
+from referrald.relay.outgoing import reach, reach_at_once, timers_of
 from referrald.wire.responses import BrokenResponse, ResponseReader
 
 TAG = b"a1"
@@ -51,15 +51,15 @@ def command_for(credentials: Credentials, user: str) -> bytes | None:
 class StraightLogin:
     """A connection to a home server on the way to being logged in.
 
-    options: for TLS from the first byte, else None. patience: seconds for each answer. offered:
-    what the server offers after the login; None when that went another way, and is to be taken
-    over by `dial`.
+    options: for TLS from the first byte, else None. patience: seconds for each answer. settled:
+    fires when it is known how the login went. offered: what the server offers after it; None when
+    it went another way, and is to be taken over by `dial`.
     """
 
     __slots__ = (
-        "_asked", "_clock", "_command", "_done", "_greeting", "_handed", "_held", "_leaving",
+        "_asked", "_clock", "_command", "_greeting", "_handed", "_held", "_leaving",
         "_lost", "_options", "_overdue", "_patience", "_token", "_until", "_wheel", "offered",
-        "transport",
+        "settled", "transport",
     )  # fmt: skip
 
     transport: Any
@@ -75,29 +75,19 @@ class StraightLogin:
         self._clock: Any = None
         self._token: Any = None
         self._until = 0.0
-        self._done: Deferred[None] = Deferred(self._given_up)
+        self.settled: Deferred[None] = Deferred(self._given_up)
 
-    async def go(
-        self,
-        reach: Reach,
-        reactor: Any,
-        host: str,
-        port: int,
-        calling: Callable[[Any], None] = lambda transport: None,
-    ) -> None:
-        """Connect and log in; ``calling`` is told of the transport.
-
-        Raises `NotReached`, or `ConnectionEnded` when the server takes too long.
-        """
+    def begin(self, reactor: Any) -> None:
+        """Begin, with a transport that is there."""
         self._clock, self._wheel = reactor, timers_of(reactor)
-        await establish(reach, reactor, host, port, self, self._patience)
-        calling(self.transport)
         if self._options is not None:
             self.transport.startTLS(self._options)
         self._token = self._wheel.add(self._patience, self._too_late)
-        await self._done
+
+    def check(self, server: Server) -> None:
+        """Raise `NotReached`, or `ConnectionEnded`, when the server took too long."""
         if self._overdue:
-            late = f"{host}:{port} did not answer within {self._patience:g} s"
+            late = f"{server.host}:{server.port} did not answer within {self._patience:g} s"
             raise ConnectionEnded(late) if self._asked else NotReached(late)
 
     def makeConnection(self, transport: Any) -> None:
@@ -107,7 +97,7 @@ class StraightLogin:
     def dataReceived(self, data: bytes) -> None:
         """Take what the server says: first its greeting, then the answer."""
         held = self._held = self._held + data if self._held else data
-        if self._done.called:
+        if self.settled.called:
             return
         if self._leaving:
             if LAST in held:
@@ -153,9 +143,9 @@ class StraightLogin:
             self._wheel.cancel(token)
 
     def _settle(self) -> None:
-        if not self._done.called:
+        if not self.settled.called:
             self._stop_waiting()
-            self._done.callback(None)
+            self.settled.callback(None)
 
     # -- as a connection that is logged in, for a `Splice` -------------------------------------
 
@@ -169,10 +159,10 @@ class StraightLogin:
         """Say good-bye, wait for the answer as long as for any other, and close; never raises."""
         if self._lost is None:
             self._leaving = True
-            self._done = Deferred(self._given_up)
+            self.settled = Deferred(self._given_up)
             self._token = self._wheel.add(self._patience, self._settle)
             self.transport.write(LAST + b"LOGOUT\r\n")
-            await self._done
+            await self.settled
         self.close()
 
     def close(self) -> None:
@@ -269,17 +259,36 @@ class ShortWay:
             known = self._known[server, secure] = self._plain(server, secure)
         return known
 
+    def begin(self, server: Server, command: bytes, patience: float) -> StraightLogin | None:
+        """Begin where there is nothing to wait for before, and nothing goes wrong at once."""
+        if self._reach is not reach:
+            return None
+        straight = self._login(server, command, patience)
+        try:
+            if not reach_at_once(self._reactor, server.host, server.port, straight):
+                return None
+        except Exception:  # noqa: BLE001 - the long way finds the same, and says it
+            return None
+        straight.begin(self._reactor)
+        return straight
+
     async def go(
         self, server: Server, command: bytes, patience: float, calling: Callable[[Any], None]
     ) -> StraightLogin:
         """Log in as far as it goes straight on; ``calling`` is told of the transport.
 
-        Raises `NotReached` or `ConnectionEnded`.
+        Raises `NotReached`.
         """
-        options = self._trust.options(server.host) if server.security is Security.TLS else None
-        straight = StraightLogin(command, options, patience)
-        await straight.go(self._reach, self._reactor, server.host, server.port, calling)
+        straight = self._login(server, command, patience)
+        await establish(self._reach, self._reactor, server.host, server.port, straight, patience)
+        calling(straight.transport)
+        straight.begin(self._reactor)
+        await straight.settled
         return straight
+
+    def _login(self, server: Server, command: bytes, patience: float) -> StraightLogin:
+        options = self._trust.options(server.host) if server.security is Security.TLS else None
+        return StraightLogin(command, options, patience)
 
 
 @lru_cache(maxsize=256)

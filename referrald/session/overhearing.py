@@ -29,7 +29,7 @@ class Overhearing:
     def __init__(self, spliced: Spliced, heard: Callable[[Overhearing, Ident], None]) -> None:
         self.spliced = spliced
         self._heard: Callable[[Overhearing, Ident], None] | None = heard
-        self._reader = CommandReader(LIMITS, _no_literal)
+        self._reader: CommandReader | None = None
 
     def write(self, data: bytes) -> None:
         """Pass on what the client says, and listen."""
@@ -38,9 +38,12 @@ class Overhearing:
         self.spliced.write(data)
 
     def _listen(self, data: bytes, heard: Callable[[Overhearing, Ident], None]) -> None:
-        self._reader.feed(data)
+        reader = self._reader
+        if reader is None:
+            reader = self._reader = CommandReader(LIMITS, _no_literal)
+        reader.feed(data)
         while True:
-            event = self._reader.next()
+            event = reader.next()
             if event is None:
                 return
             if isinstance(event, Command) and event.name == b"CAPABILITY":

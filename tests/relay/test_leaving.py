@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import connectionDone
 from twisted.internet.task import Clock
@@ -25,16 +23,12 @@ class Leaving(SynchronousTestCase):
         command = command_for(Credentials(user="al", password="secret"), "al")
         assert command is not None
         self.straight = StraightLogin(command, None, 10.0)
-        going = Deferred.fromCoroutine(self.straight.go(self.reach, self.clock, "h.example", 143))
+        self.straight.makeConnection(self.transport)
+        self.straight.begin(self.clock)
         self.straight.dataReceived(GREETING)
         self.straight.dataReceived(IN)
-        self.successResultOf(going)
+        self.successResultOf(self.straight.settled)
         self.transport.clear()
-
-    async def reach(
-        self, reactor: Any, host: str, port: int, protocol: Any, patience: float
-    ) -> None:
-        protocol.makeConnection(self.transport)
 
     def test_it_waits_for_the_answer(self) -> None:
         leaving = Deferred.fromCoroutine(self.straight.logout())
