@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import select
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from twisted.internet import main
 from twisted.internet.interfaces import IReactorFDSet
@@ -19,18 +19,22 @@ from zope.interface import implementer
 
 from referrald.ops.failures import failure_of
 
+READABLE = getattr(select, "EPOLLIN", 1)
+"""What nearly all events say, and nothing else."""
+
+REACTORS = 8
+"""How many reactors are remembered; a process has one, a test another."""
+
 AT_ONCE = 64
 """Events that are dealt with before everybody else in the reactor gets a turn."""
 
 
+@lru_cache(maxsize=REACTORS)
 def hub_of(reactor: Any) -> Any:
     """Give the reactor's hub; the reactor itself, where that does not poll by ``epoll``."""
-    if not hasattr(select, "epoll") or not IReactorFDSet.providedBy(reactor):
-        return reactor
-    hub = _hubs.get(reactor)
-    if hub is None:
-        hub = _hubs[reactor] = Hub(reactor)
-    return hub
+    if hasattr(select, "epoll") and IReactorFDSet.providedBy(reactor):
+        return Hub(reactor)
+    return reactor
 
 
 @implementer(IReactorFDSet)
@@ -128,7 +132,7 @@ class Hub:
             if link is None:
                 continue
             try:
-                ended = _turn(link, events)
+                ended = link.doRead() if events == READABLE else _turn(link, events)
             except Exception as fault:  # noqa: BLE001 - as the reactor: log it and end that one
                 self.log.failure("a connection failed")
                 ended = fault
@@ -151,6 +155,3 @@ def _turn(link: Any, events: int) -> Exception | None:
     if ended is None and events & select.EPOLLOUT and not link.disconnected:
         ended = link.doWrite()
     return ended
-
-
-_hubs: WeakKeyDictionary[Any, Hub] = WeakKeyDictionary()

@@ -93,7 +93,8 @@ class Link(TlsSide):
         tls: Any = None,
         report: Callable[[str, str], None] | None = None,
     ) -> None:
-        sock.setblocking(False)
+        if sock.gettimeout() != 0:
+            sock.setblocking(False)
         if not NODELAY_INHERITED:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = sock

@@ -26,7 +26,7 @@ from zope.interface import implementer
 
 from referrald.client.transport import Reach
 from referrald.ops.failures import failure_of
-from referrald.ops.hub import hub_of
+from referrald.ops.hub import REACTORS, hub_of
 from referrald.ops.link import DONE, LINGER, Link
 from referrald.ops.wheel import TimerWheel
 
@@ -237,23 +237,16 @@ def _fault(number: int | None) -> Exception:
 # -- names ---------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=REACTORS)
 def timers_of(reactor: Any) -> TimerWheel:
     """Give the wheel for the time limits of connections, nearly all of which never come."""
-    wheel = _timers.get(reactor)
-    if wheel is None:
-        wheel = _timers[reactor] = TimerWheel(reactor)
-    return wheel
+    return TimerWheel(reactor)
 
 
-_timers: WeakKeyDictionary[Any, TimerWheel] = WeakKeyDictionary()
-
-
+@lru_cache(maxsize=REACTORS)
 def names_of(reactor: Any) -> Names:
     """Give the addresses that are remembered for a reactor."""
-    known = _names.get(reactor)
-    if known is None:
-        known = _names[reactor] = Names(reactor)
-    return known
+    return Names(reactor)
 
 
 class Names:
@@ -285,9 +278,6 @@ class Names:
             self._known.clear()
         self._known[host, port] = (now + KEPT_FOR, addresses)
         return addresses
-
-
-_names: WeakKeyDictionary[Any, Names] = WeakKeyDictionary()
 
 
 @implementer(IResolutionReceiver)

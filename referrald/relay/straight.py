@@ -248,16 +248,17 @@ class ShortWay:
         self._reach = reach
         self._trust = trust
         self._plain = plain
-        self._known: dict[tuple[Server, bool], bool] = {}
+        self._known: tuple[dict[Server, bool], dict[Server, bool]] = ({}, {})
 
     def leads_to(self, server: Server, secure: bool) -> bool:
         """Say whether a server may be gone to, for a client that came by TLS or not."""
-        known = self._known.get((server, secure))
-        if known is None:
-            if len(self._known) >= SERVERS_KEPT:
-                self._known.clear()
-            known = self._known[server, secure] = self._plain(server, secure)
-        return known
+        known = self._known[secure]
+        leads = known.get(server)
+        if leads is None:
+            if len(known) >= SERVERS_KEPT:
+                known.clear()
+            leads = known[server] = self._plain(server, secure)
+        return leads
 
     def begin(self, server: Server, command: bytes, patience: float) -> StraightLogin | None:
         """Begin where there is nothing to wait for before, and nothing goes wrong at once."""

@@ -102,8 +102,11 @@ class Fronted:
     @property
     def session_id(self) -> str:
         """A short name of this connection for logs."""
-        prefix = self.factory.prefix if self.factory is not None else "S"
-        return self._named or f"{prefix}{self.number:x}"
+        named = self._named
+        if not named:
+            prefix = self.factory.prefix if self.factory is not None else "S"
+            named = self._named = f"{prefix}{self.number:x}"
+        return named
 
     @property
     def peer(self) -> str:

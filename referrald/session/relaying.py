@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Hashable
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,7 +18,7 @@ from referrald.session.overhearing import Overhearing
 from referrald.session.programs import Ident
 from referrald.session.table import Answer
 from referrald.wire.edges import ResponseEdges
-from referrald.wire.response import Code, no, ok
+from referrald.wire.response import Code, body, no, ok
 
 if TYPE_CHECKING:
     from referrald.session.login import Attempt
@@ -170,8 +170,14 @@ async def relay(
     early = spliced.early()
     if early:
         session.write(early)
-    listed = spliced.capabilities.decode("ascii", "replace")
-    return ok("Logged in.", Code("CAPABILITY", listed) if listed else None)
+    return _logged_in(spliced.capabilities)
+
+
+@lru_cache(maxsize=256)
+def _logged_in(capabilities: bytes) -> bytes:
+    """Render the answer with what home offers: servers say the same each time."""
+    listed = capabilities.decode("ascii", "replace")
+    return body(ok("Logged in.", Code("CAPABILITY", listed) if listed else None))
 
 
 def without_secrets(words: str, order: RelayOrder) -> str:
