@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
 import attrs
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 
 from referrald.client.connection import ConnectionEnded, ImapConnection
 from referrald.client.following import (
@@ -16,7 +16,6 @@ from referrald.client.following import (
     Credentials,
     Forbidden,
     LoginFollower,
-    Step,
     TurnedAway,
 )
 from referrald.client.policy import CredentialPolicy, fold_host
@@ -27,11 +26,11 @@ from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
 from referrald.relay.circuit import Admission, Circuit
 from referrald.relay.errands import Errands
-from referrald.relay.heard import Heard
 from referrald.relay.outgoing import reach_for
 from referrald.relay.proxyheader import proxy_header
 from referrald.relay.splice import LoggedIn, Splice
 from referrald.relay.straight import ShortWay, StraightLogin, command_for
+from referrald.relay.way import Way
 from referrald.wire.response import paren_list, string
 
 
@@ -78,13 +77,13 @@ class RelayConnector:
     ) -> None:
         self._reactor = reactor
         self._settings = settings
-        # Whoever says how to dial is asked for every connection: there is no short way then.
-        reach = reach or (None if dial else reach_for(reactor))
-        self._dial = dial or (partial(connect, reach=reach) if reach else connect)
         self.circuit = circuit or Circuit(reactor.seconds, tell=tell)
         self._trust = Trust.from_files(
             ca=settings.ca, certificate=settings.certificate, key=settings.key
         )
+        # Whoever says how to dial is asked for every connection: there is no short way then.
+        reach = reach or (None if dial else reach_for(reactor, self._trust))
+        self._dial = dial or (partial(connect, reach=reach) if reach else connect)
         self._short = ShortWay(reactor, reach, self._trust, self._is_plain) if reach else None
         # Where our connections come from that are about to log in.
         self._calling: set[tuple[str, int]] = set()
@@ -110,7 +109,7 @@ class RelayConnector:
         What home has said on the way that is for the client comes with the result.
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
-        way = _Way(self._reactor, self._settings.deadline, self._short)
+        way = Way(self._reactor, self._settings.deadline, self._short)
         straight = way.begun = self._begin(order, way)
         try:
             if straight is not None:
@@ -124,7 +123,7 @@ class RelayConnector:
         assert way.server is not None, "one has let us in"
         return Splice(connection, way.there, way.server, order.user, way.heard)
 
-    def _begin(self, order: RelayOrder, way: _Way) -> StraightLogin | None:
+    def _begin(self, order: RelayOrder, way: Way) -> StraightLogin | None:
         """Begin the short way to the first server where nothing at all is in the way.
 
         That is how nearly all logins go; `_first` goes on with what comes of the others.
@@ -148,13 +147,13 @@ class RelayConnector:
 
         Raises as `open` does.
         """
-        way = _Way(self._reactor, self._settings.deadline)
+        way = Way(self._reactor, self._settings.deadline)
         await self._reach(order, way)
         assert way.arrived is not None, "there is no short way"
         way.arrived.connection.on_untagged = None
         return way.arrived
 
-    async def _reach(self, order: RelayOrder, way: _Way) -> LoggedIn:
+    async def _reach(self, order: RelayOrder, way: Way) -> LoggedIn:
         """Log in, unless this login goes round in a circle."""
         round_ = self._goes_round(order)
         if round_:
@@ -182,7 +181,7 @@ class RelayConnector:
         calls.append((here.host, here.port))
         self._calling.add(calls[-1])
 
-    async def _first(self, order: RelayOrder, way: _Way) -> LoggedIn:
+    async def _first(self, order: RelayOrder, way: Way) -> LoggedIn:
         """Log in at the first server that can be reached, but for those to be left alone."""
         for server in order.servers:
             if way.left <= 0:
@@ -200,7 +199,7 @@ class RelayConnector:
                     raise
         raise Unavailable(f"no home server {way}")
 
-    async def _try(self, order: RelayOrder, admission: Admission, way: _Way) -> LoggedIn:
+    async def _try(self, order: RelayOrder, admission: Admission, way: Way) -> LoggedIn:
         """Log in at one server, and say what was learnt about it."""
         way.begin()
         try:
@@ -234,7 +233,7 @@ class RelayConnector:
         way.server = admission.server
         return connection
 
-    async def _log_in(self, order: RelayOrder, server: Server, way: _Way) -> LoggedIn:
+    async def _log_in(self, order: RelayOrder, server: Server, way: Way) -> LoggedIn:
         """Log in the short way where there is one, and the long way from where that ends.
 
         Each of them looks after the time that is left.
@@ -276,7 +275,7 @@ class RelayConnector:
         server: Server,
         credentials: Credentials,
         dial: Callable[..., Any],
-        way: _Way,
+        way: Way,
     ) -> ImapConnection:
         follower = LoginFollower(
             self._reactor,
@@ -297,7 +296,7 @@ class RelayConnector:
         return arrived.connection
 
     async def _introduce(
-        self, order: RelayOrder, way: _Way, connection: ImapConnection, target: Target
+        self, order: RelayOrder, way: Way, connection: ImapConnection, target: Target
     ) -> None:
         """Get ready for the login: say where the client comes from, and listen for it."""
         self._call(way.calls, connection.transport)
@@ -350,69 +349,6 @@ class RelayConnector:
             allowed=settings.allowed,
             allow_clear=(*settings.allow_clear, *own),
         )
-
-
-class _Way:
-    """What happens while a login looks for its server, and the time that is left for it.
-
-    short: how a server may be logged in to without detours. begun: that way to the first server,
-    as far as it went. faults: why servers were passed over.
-    referred: the one that is tried has referred on, so it works, whatever comes of the others.
-    overdue: there is no time left. server, there: what has let us in, and where that has led to;
-    arrived: the same in the client library's words, unless it was the short way. calls: where our
-    connections come from.
-    """
-
-    def __init__(self, reactor: Any, limit: float, short: ShortWay | None = None) -> None:
-        self._reactor = reactor
-        self._limit = limit
-        self._until = reactor.seconds() + limit
-        self.short = short
-        self.begun: StraightLogin | None = None
-        self.faults: list[str] = []
-        self.calls: list[tuple[str, int]] = []
-        self.heard = Heard()
-        self.server: Server | None = None
-        self.arrived: Arrived | None = None
-        self.there = ""
-        self.referred = self.overdue = False
-
-    def begin(self) -> None:
-        """Go to a server of the home."""
-        self.referred = False
-
-    def step(self, step: Step) -> None:
-        """Take note of what a server has answered."""
-        if step.outcome == "referred":
-            self.referred = True
-        elif step.outcome == "here":
-            self.heard.take_answer(step.said.encode("utf-8"))
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left."""
-        left: float = self._until - self._reactor.seconds()
-        return left
-
-    async def within(self, work: Coroutine[Any, Any, LoggedIn]) -> LoggedIn:
-        """Do something in the time that is left; after that it is cancelled, and overdue."""
-        doing: Deferred[LoggedIn] = Deferred.fromCoroutine(work)
-        call = self._reactor.callLater(max(0.0, self.left), self._end, doing)
-        try:
-            return await doing
-        finally:
-            if call.active():
-                call.cancel()
-
-    def _end(self, doing: Deferred[LoggedIn]) -> None:
-        self.overdue = True
-        doing.cancel()
-
-    def __str__(self) -> str:
-        faults = "; ".join(self.faults)
-        if self.overdue or self.left <= 0:
-            return f"after {self._limit:g} s: {faults or 'too slow'}"
-        return f"lets us in: {faults}"
 
 
 def fits(host: str, patterns: tuple[str, ...]) -> bool:

@@ -20,7 +20,7 @@ from referrald.client.following import Credentials
 from referrald.client.transport import NotReached, Opened, Reach, Trust, connect, establish
 from referrald.errors import ReferraldError
 from referrald.model import Security, Server
-from referrald.relay.outgoing import reach, reach_at_once, timers_of
+from referrald.relay.outgoing import timers_of
 from referrald.wire.responses import BrokenResponse, ResponseReader
 
 TAG = b"a1"
@@ -262,11 +262,12 @@ class ShortWay:
 
     def begin(self, server: Server, command: bytes, patience: float) -> StraightLogin | None:
         """Begin where there is nothing to wait for before, and nothing goes wrong at once."""
-        if self._reach is not reach:
+        at_once = getattr(self._reach, "at_once", None)
+        if at_once is None:
             return None
         straight = self._login(server, command, patience)
         try:
-            if not reach_at_once(self._reactor, server.host, server.port, straight):
+            if not at_once(server.host, server.port, straight):
                 return None
         except Exception:  # noqa: BLE001 - the long way finds the same, and says it
             return None
