@@ -320,6 +320,8 @@ class Relayed:
         (spliced.close if self._unanswered else spliced.leave)()
         if self._said_bye:
             why = "the home server said good-bye"
+        elif self._half_closed:
+            why = "the client broke off"
         elif self._home_gone:
             why = "the home server broke off"
         self.door.notes.note(

@@ -58,6 +58,25 @@ class Relay(InteropCase):
         self.assertIn("rip=127.0.0.1", home.log)
         self.assertIn(f"session=<{session}>", home.log)
 
+    def test_a_client_that_closes_its_half_is_answered_before_the_end(self) -> None:
+        front, home = self.start()
+        with front.connect() as raw:
+            raw.sendall(b"a LOGIN alice secret\r\n")
+            seen = b""
+            while b"a OK" not in seen:
+                seen += raw.recv(4096)
+            text = message("last words")
+            raw.sendall(
+                b"b APPEND Sent {%d+}\r\n%b\r\nc STATUS Sent (MESSAGES)\r\n" % (len(text), text)
+            )
+            raw.shutdown(socket.SHUT_WR)
+            seen = b""
+            while data := raw.recv(4096):
+                seen += data
+        self.assertIn(b"\r\nc OK", seen)
+        self.assertEqual(len(home.messages("alice", "Sent")), 1)
+        self.assertIn("the client broke off", front.wait_for_log("relayed to"))
+
     def test_idle_is_told_of_what_happens(self) -> None:
         front, home = self.start()
         raw = front.connect()

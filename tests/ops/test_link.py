@@ -14,7 +14,8 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import ConfigurationError
-from referrald.ops.link import FULL, LINGER, Link
+from referrald.ops.link import FULL, LINGER, MOST_READ, Link
+from referrald.ops.securing import READ_SIZE
 from referrald.ops.tls import TlsHolder, build
 from tests.interop.support import make_certificate
 from tests.proves import proves
@@ -190,6 +191,43 @@ class Clear(LinkCase):
         self.reactor.turn()
         self.assertEqual(len(self.protocol.lost), 1)
         self.assertIn(self.protocol.lost[0].type, (error.ConnectionLost, error.ConnectionDone))
+
+    def test_who_sends_much_is_read_in_large_pieces_until_it_stops(self) -> None:
+        link = self.connect()
+        sizes: list[int] = []
+        self.protocol.dataReceived = lambda data: sizes.append(len(data))  # type: ignore[method-assign]
+        self.peer.sendall(b"x" * 200_000)
+        for _ in range(20):
+            self.reactor.turn()
+        self.assertEqual(sum(sizes), 200_000)
+        self.assertEqual(sizes[0], READ_SIZE)
+        self.assertGreater(max(sizes), READ_SIZE)
+        self.assertLessEqual(max(sizes), MOST_READ)
+        self.peer.sendall(b"x")
+        self.reactor.turn()
+        self.assertEqual(link._read_size, READ_SIZE)
+
+    def test_one_who_will_say_no_more_may_still_be_answered(self) -> None:
+        link = self.connect()
+        asked: list[bool] = [True]
+        self.protocol.inputEnded = lambda: asked[0]  # type: ignore[attr-defined]
+        self.peer.shutdown(socket.SHUT_WR)
+        self.reactor.turn()
+        self.assertEqual(self.protocol.lost, [])
+        self.assertEqual(self.reactor.readers, set())
+        link.write(b"answer")
+        self.assertEqual(self.peer.recv(100), b"answer")
+        link.loseConnection()
+        self.reactor.turn()
+        self.reactor.turn()
+        self.assertEqual(len(self.protocol.lost), 1)
+
+    def test_one_whom_nobody_answers_any_more_is_let_go(self) -> None:
+        self.connect()
+        self.protocol.inputEnded = lambda: False  # type: ignore[attr-defined]
+        self.peer.shutdown(socket.SHUT_WR)
+        self.reactor.turn()
+        self.assertEqual([failure.type for failure in self.protocol.lost], [error.ConnectionDone])
 
     def test_addresses_are_those_of_the_socket(self) -> None:
         link = self.connect()

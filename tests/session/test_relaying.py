@@ -15,7 +15,7 @@ from referrald.relay.connector import RelayConnector, RelaySettings
 from referrald.relay.proxyheader import proxy_header
 from referrald.session.choosing import Choosing, NetworkRule
 from referrald.session.programs import Programs
-from referrald.session.relaying import Secret, secret_of
+from referrald.session.relaying import ANSWERS_WITHIN, Secret, secret_of
 from tests.client.net import Net, Pipe, Scripted
 from tests.proves import proves
 from tests.session.mail import SIMPLE
@@ -372,6 +372,40 @@ class Relaying(RelayCase):
         client.say()
         self.assertTrue(self.made[0].transport.other.transport.gone)
         self.assertEqual(self.house.notes.faults, [])
+
+    def test_what_a_client_has_asked_for_before_it_closed_is_carried_out(self) -> None:
+        self.serve("home.example", append=b"", logout=b"* BYE bye\r\n%b OK done")
+        client = self.connect()
+        client.say(b"a " + LOGIN)
+        # Nothing is under way: it may go.
+        self.assertFalse(client.session.inputEnded())
+        client.say(b"b APPEND x")
+        ended: list[bool] = []
+        client.session.spliced.transport.loseWriteConnection = lambda: ended.append(True)
+        self.assertTrue(client.session.inputEnded())
+        self.assertTrue(client.session.inputEnded())
+        self.assertEqual(ended, [True])
+        # The answer still comes, and then the end, with no word of ours.
+        self.made[0].transport.write(b"b OK appended\r\n")
+        self.made[0].transport.loseConnection()
+        self.assertEqual(client.say(), b"b OK appended\r\n")
+        self.assertTrue(client.lost)
+
+    def test_a_home_that_does_not_go_on_for_a_client_that_closed_is_not_waited_for(self) -> None:
+        self.serve("home.example", append=b"")
+        client = self.connect()
+        client.say(b"a " + LOGIN, b"b APPEND x")
+        client.session.spliced.transport.loseWriteConnection = lambda: None
+        self.assertTrue(client.session.inputEnded())
+        self.house.clock.advance(ANSWERS_WITHIN / 2)
+        self.made[0].transport.write(b"* 1 EXISTS\r\n")
+        client.say()
+        self.house.clock.advance(ANSWERS_WITHIN / 2 + 2)
+        client.say()
+        self.assertFalse(client.lost)
+        self.house.clock.advance(ANSWERS_WITHIN)
+        client.say()
+        self.assertTrue(client.lost)
 
     def test_a_client_that_goes_while_home_is_asked_leaves_nothing_behind(self) -> None:
         self.serve("home.example", authenticate=b"")
