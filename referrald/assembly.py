@@ -31,6 +31,7 @@ from referrald.ops.tls import TlsHolder
 from referrald.ops.wheel import TimerWheel
 from referrald.realm import MailRealm
 from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.outgoing import let_timers_rest
 from referrald.relay.refusals import Refusals
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
@@ -116,6 +117,7 @@ class Lasting:
         """Let go of files and timers."""
         self.mover.stop()
         self.wheel.stop()
+        let_timers_rest(self.reactor)
         self.notes.close()
         self.logins.close()
 

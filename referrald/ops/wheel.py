@@ -74,6 +74,11 @@ class TimerWheel:
 
         return take_back
 
+    def rest(self) -> None:
+        """Take the delayed call back where nothing is scheduled; it would end at its next tick."""
+        if self._call is not None and not any(self._buckets.values()):
+            self.stop()
+
     def stop(self) -> None:
         """Forget everything; the wheel can be used again."""
         for bucket in (self._running, *self._buckets.values()):

@@ -186,3 +186,9 @@ class HomeReach:
 def timers_of(reactor: Any) -> TimerWheel:
     """Give the wheel for the time limits of connections, nearly all of which never come."""
     return TimerWheel(reactor)
+
+
+def let_timers_rest(reactor: Any) -> None:
+    """Leave no timer behind that nobody waits for; those of other services go on."""
+    for clock in (reactor, hub_of(reactor)):
+        timers_of(clock).rest()

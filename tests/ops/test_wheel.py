@@ -104,6 +104,17 @@ class WheelTests(SynchronousTestCase):
         self.clock.pump([1.0] * 2)
         self.assertEqual(self.rung, ["works again"])
 
+    def test_a_wheel_at_rest_leaves_no_call_behind(self) -> None:
+        token = self.wheel.add(5, lambda: self.ring("never"))
+        self.wheel.rest()
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.wheel.cancel(token)
+        self.wheel.rest()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.wheel.add(1, lambda: self.ring("again"))
+        self.clock.pump([1] * 3)
+        self.assertEqual(self.rung, ["again"])
+
     def test_stop_forgets_everything_at_once(self) -> None:
         self.wheel.add(1, lambda: self.ring("no"))
         self.wheel.stop()
