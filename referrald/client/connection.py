@@ -83,7 +83,8 @@ class ImapConnection(Protocol):
     """A connection; ``secure`` says whether TLS protects it.
 
     capabilities: in upper case; offered: the same as the server wrote them, in its order.
-    clock: keeps the time. patience: seconds to wait for an answer.
+    clock: keeps the time. patience: seconds to wait for an answer. hide: blots out credentials in
+    what the server says, see `SecretWords`.
     """
 
     transport: Any
@@ -107,6 +108,7 @@ class ImapConnection(Protocol):
         self._waiting: Deferred[Response] | None = None
         self._arrived: list[Response] = []
         self._bye = b""
+        self.hide: Callable[[str], str] = str
         self._successor: Any = None
 
     # -- bytes in ----------------------------------------------------------------------------
@@ -130,7 +132,7 @@ class ImapConnection(Protocol):
         if self._successor is not None:
             self._successor.connectionLost(reason)
             return
-        said = self._bye.decode("utf-8", "replace")[:200]
+        said = self.hide(self._bye.decode("utf-8", "replace"))[:200]
         if not said and not isinstance(reason.value, ConnectionDone):
             # Such as a certificate that does not fit.
             said = " ".join(str(reason.value).split()) or type(reason.value).__name__

@@ -23,6 +23,7 @@ from referrald.client.referrals import (
     login_targets,
     referral_in,
 )
+from referrald.client.secretwords import SecretWords
 from referrald.client.transport import NotReached, Opened, Trust, connect
 from referrald.errors import AuthenticationFailed, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl, parse
@@ -60,13 +61,19 @@ class Credentials:
     password: str = attrs.field(default="", repr=False)
     token: str = attrs.field(default="", repr=False)
 
+    @property
+    def words(self) -> SecretWords:
+        """What must not be seen when a server repeats it."""
+        return SecretWords(self.login_as or self.user, self.token or self.password)
+
 
 @attrs.frozen(kw_only=True)
 class Step:
     """What happened at one server on the way.
 
-    said: the server's words, response code and all. outcome: ``here``, ``referred``, ``refused``,
-    ``unreachable`` or ``forbidden``. seconds: from the first packet to the answer.
+    said: the server's words, response code and all, without the credentials. outcome: ``here``,
+    ``referred``, ``refused``, ``unreachable`` or ``forbidden``. seconds: from the first packet to
+    the answer.
     """
 
     host: str
@@ -116,6 +123,7 @@ class LoginFollower:
     ) -> None:
         self.reactor = reactor
         self.credentials = credentials
+        self.hide = credentials.words.hide
         self.policy = policy
         self._trust = trust or Trust()
         self._max_hops = max_hops
@@ -240,6 +248,7 @@ class _Visit:
             self.tell(str(error).encode("utf-8", "replace"), "unreachable")
             raise
         self._connection = opened.connection
+        self._connection.hide = follower.hide
         return opened
 
     def permit(self, secure: bool, was_secure: bool) -> None:
@@ -278,7 +287,7 @@ class _Visit:
         if referral is None:
             self._close()
             self.tell(reply.text, "refused")
-            raise _refusal(kind, reply, self._target)
+            raise _refusal(kind, reply, self._target, self._follower.hide)
         self.tell(reply.text, "referred")
         return referral
 
@@ -296,7 +305,7 @@ class _Visit:
                 user=target.user,
                 secure=connection is not None and connection.secure,
                 capabilities=frozenset() if connection is None else connection.capabilities,
-                said=said.decode("utf-8", "replace"),
+                said=follower.hide(said.decode("utf-8", "replace")),
                 outcome=outcome,
                 seconds=follower.reactor.seconds() - self._began,
             )
@@ -311,9 +320,9 @@ def _elsewhere(reply: Reply, target: Target) -> Referral | None:
         return None
 
 
-def _refusal(kind: str, reply: Reply, target: Target) -> ReferraldError:
+def _refusal(kind: str, reply: Reply, target: Target, hide: Callable[[str], str]) -> ReferraldError:
     """Say what a refusal means: is it the credentials, or the server?"""
-    words = reply.text.decode("utf-8", "replace")
+    words = hide(reply.text.decode("utf-8", "replace"))
     code = words[1:].split("]", 1)[0].split(" ", 1)[0].upper() if words.startswith("[") else ""
     if kind == "BYE" or reply.kind == "BAD" or code in _NO_VERDICT:
         said = "BYE" if kind == "BYE" else reply.kind

@@ -17,7 +17,7 @@ from referrald.ctl.inventory import Inventory, take_inventory
 from referrald.ctl.lookup import known_name
 from referrald.ctl.output import columns, visible
 from referrald.ctl.probing import FINE, Finding, Needs, Prober
-from referrald.ctl.trace import MATTER, Secret, Tracer, read_trust, shortened
+from referrald.ctl.trace import MATTER, Tracer, read_trust, shortened
 from referrald.imapurl import ImapUrl
 from referrald.model import Login, Refer, Refuse, Security, Server
 
@@ -88,7 +88,7 @@ class Round:
             announce=lambda target: self._needs.header(target.host),
         )
         trace = await tracer.trace(_target(server, credentials.user))
-        shown = trace.document(Secret(credentials))
+        shown = trace.document(credentials.words)
         return {"server": str(server), "user": credentials.user} | shown
 
 

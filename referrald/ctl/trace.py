@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
@@ -46,6 +45,7 @@ from referrald.client.following import (
 )
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral, Target
+from referrald.client.secretwords import SecretWords
 from referrald.client.transport import NotReached, Opened, Trust, WithoutTls
 from referrald.ctl.output import columns, visible
 from referrald.ctl.terminal import Refused, Terminal
@@ -58,9 +58,6 @@ LONGEST: Final = 200
 FINE: Final = "fine"
 LOGIN_REFUSED: Final = "login refused"
 OWN_WORDS: Final = (FINE, "loop", "too many referrals", "refused target")
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
-_URL_PASSWORD = re.compile(r"(//[^/?#\s:@\]]*):[^/?#\s@\]]*@")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -127,7 +124,7 @@ def run(arguments: Namespace, terminal: Terminal) -> int:
         return await follow.trace(url)
 
     trace: Trace = terminal.run(work)
-    shown = trace.document(Secret(credentials))
+    shown = trace.document(credentials.words)
     terminal.output.document(as_text(shown), shown)
     return 0 if trace.verdict == FINE else 1
 
@@ -324,28 +321,6 @@ def _remark(arrived: Arrived, last: Seen) -> str:
 # -- what is shown ---------------------------------------------------------------------------
 
 
-class Secret:
-    """Keeps the credentials out of what servers said; they are in no repr."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        secret = credentials.token or credentials.password
-        quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
-        # To blot out the user's own name would tell that it is the password.
-        self._forms = () if secret == credentials.user else (quoted, secret)
-        self._raw = secret.encode("utf-8")
-
-    def hide(self, text: str) -> str:
-        """Blot out what is secret, also in base64 and in a URL."""
-        for form in self._forms:
-            text = text.replace(form, "***")
-        return _URL_PASSWORD.sub(r"\1:***@", _BASE64.sub(self._encoded, text))
-
-    def _encoded(self, found: re.Match[str]) -> str:
-        word = found[0].rstrip("=")
-        word = word[:-1] if len(word) % 4 == 1 else word
-        return "***" if self._raw in b64decode(word + "=" * (-len(word) % 4)) else found[0]
-
-
 @attrs.frozen(kw_only=True)
 class Trace:
     """The way that was gone, and how it ended."""
@@ -354,7 +329,7 @@ class Trace:
     verdict: str
     reason: str
 
-    def document(self, secret: Secret) -> dict[str, Any]:
+    def document(self, secret: SecretWords) -> dict[str, Any]:
         """Give all of it as it may be shown."""
         steps = [
             _shown(number, seen, seen.step, secret)
@@ -371,7 +346,7 @@ class Trace:
         return {"steps": steps, "verdict": self.verdict, "reason": reason}
 
 
-def _shown(number: int, seen: Seen, step: Step, secret: Secret) -> dict[str, Any]:
+def _shown(number: int, seen: Seen, step: Step, secret: SecretWords) -> dict[str, Any]:
     return {
         "number": number,
         "host": step.host,

@@ -9,7 +9,7 @@ import attrs
 from referrald.errors import AuthenticationFailed, ProxyLoop, ReferraldError, Unavailable
 from referrald.model import Login, Refer, RelayOrder
 from referrald.session.door import Spliced
-from referrald.session.relaying import Secret, order_for, without_secrets
+from referrald.session.relaying import Secret, order_for
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -90,11 +90,10 @@ class AskedAtHome:
             return await relay.open(order)
         except AuthenticationFailed as error:
             refusals.note(str(order.servers[0]), refusals.seconds() - began)
-            said = without_secrets(str(error), order)
-            failed = AuthenticationFailed(f"the home server says: {said}")
+            failed = AuthenticationFailed(f"the home server says: {error}")
         except ReferraldError as error:
             public = error.public if isinstance(error, ProxyLoop) else Unavailable.public
-            failed = Unavailable(without_secrets(str(error), order), public=public)
+            failed = Unavailable(str(error), public=public)
         # Out here, so that what may quote the client's own words is not its context.
         raise failed
 

@@ -165,7 +165,7 @@ class Relay(Protocol):
         ...
 
     async def open(self, order: RelayOrder) -> Spliced:
-        """Log in; raises a `ReferraldError`."""
+        """Log in; raises a `ReferraldError`, in whose words there are no credentials."""
         ...
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable, Hashable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -150,7 +149,7 @@ async def relay(
         if spliced is None:
             spliced = await session.door.relay.open(order)
     except ReferraldError as error:
-        cause = without_secrets(str(error), order)
+        cause = str(error)
         if isinstance(error, AuthenticationFailed):
             if asked is not None:
                 raise AuthenticationFailed(f"the home server says: {cause}") from None
@@ -178,15 +177,6 @@ def _logged_in(capabilities: bytes) -> bytes:
     """Render the answer with what home offers: servers say the same each time."""
     listed = capabilities.decode("ascii", "replace")
     return body(ok("Logged in.", Code("CAPABILITY", listed) if listed else None))
-
-
-def without_secrets(words: str, order: RelayOrder) -> str:
-    """Take out of a server's words what it may have repeated of the client's own."""
-    for secret in (order.password, order.token):
-        if secret:
-            encoded = b64encode(secret.encode("utf-8", "surrogateescape")).decode("ascii")
-            words = words.replace(secret, "***").replace(encoded, "***")
-    return words
 
 
 class Relayed:
