@@ -22,6 +22,10 @@ from referrald.errors import ReferraldError, Unavailable
 from referrald.wire.response import Wire, astring
 from referrald.wire.responses import BrokenResponse, Response, ResponseReader
 
+SLOWEST: Final = 65_536
+"""Bytes a second at which a server has to take a message: so much longer is waited for its answer.
+"""
+
 SMALL_LITERAL: Final = 4096
 """Bytes that LITERAL- lets a client send unasked (RFC 7888 section 5)."""
 
@@ -180,8 +184,9 @@ class ImapConnection(Protocol):
         else:
             waiting.callback(response)
 
-    async def _response(self) -> Response:
+    async def _response(self, patience: float | None = None) -> Response:
         """Wait for a continuation request or the answer; raises `ConnectionEnded`."""
+        patience = self.patience if patience is None else patience
         if self._arrived:
             return self._arrived.pop(0)
         if self.ended is not None:
@@ -194,7 +199,7 @@ class ImapConnection(Protocol):
             overdue.append(True)
             waiting.cancel()
 
-        call = self.clock.callLater(self.patience, give_up)
+        call = self.clock.callLater(patience, give_up)
         try:
             return await waiting
         except CancelledError:
@@ -203,13 +208,18 @@ class ImapConnection(Protocol):
                 # Nobody waits for this any more: it says nothing of the server.
                 self._end("was given up by us")
                 raise
-            self._end(f"did not answer within {self.patience:g} s")
+            self._end(f"did not answer within {patience:g} s")
             raise ConnectionEnded(str(self.ended)) from None
         finally:
             if call.active():
                 call.cancel()
 
     # -- commands ----------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """True while a command is under way."""
+        return self._tag is not None
 
     async def greeting(self) -> Reply:
         """Wait for the greeting: ``OK``, ``PREAUTH`` or ``BYE``; once, before anything else."""
@@ -247,8 +257,10 @@ class ImapConnection(Protocol):
         self._untagged.clear()
         self._arrived.clear()
         line = b"%b %b" % (self._tag, name.encode("ascii"))
+        size = 0
         for argument in arguments:
             if isinstance(argument, Literal):
+                size += len(argument.value)
                 early = await self._announce(line, argument.value)
                 if early is not None:
                     return self._reply(early)
@@ -257,7 +269,7 @@ class ImapConnection(Protocol):
                 line += b" " + argument
         self._send(line + b"\r\n")
         while True:
-            response = await self._response()
+            response = await self._response(self.patience + size / SLOWEST)
             if response.tag != b"+":
                 return self._reply(response)
             said = b"*" if respond is None else respond(response.segments[0])

@@ -48,6 +48,8 @@ class Hub:
         self._epoll = select.epoll()
         self._links: dict[int, Any] = {}
         self._wanted: dict[int, int] = {}
+        # Descriptors that have come in this turn: an event may be that of one that was closed.
+        self._fresh: set[int] = set()
         self.callLater: Callable[..., Any] = reactor.callLater
         self.seconds: Callable[[], float] = reactor.seconds
 
@@ -96,6 +98,7 @@ class Hub:
         if not self._links:
             self._reactor.addReader(self)
         self._links[fd] = link
+        self._fresh.add(fd)
         self._epoll.register(fd, mask)
 
     def _unwant(self, link: Any, mask: int) -> None:
@@ -125,11 +128,12 @@ class Hub:
 
     def doRead(self) -> None:
         """Give each link that has something to do its turn."""
-        links = self._links
+        links, fresh = self._links, self._fresh
+        fresh.clear()
         for fd, events in self._epoll.poll(0, AT_ONCE):
             # One before it in this turn may have ended it.
             link = links.get(fd)
-            if link is None:
+            if link is None or fd in fresh:
                 continue
             try:
                 ended = link.doRead() if events == READABLE else _turn(link, events)

@@ -115,11 +115,14 @@ class RelayConnector:
             if straight is not None:
                 await straight.settled
                 if straight.offered is not None:
-                    server = order.servers[0]
+                    way.begun, server = None, order.servers[0]
                     return Splice(straight, f"{server.host}:{server.port}", server, order.user)
             connection = await self._reach(order, way)
         finally:
             self._calling.difference_update(way.calls)
+            if way.begun is not None:
+                # Nobody went on with it: the server has just begun to be left alone, say.
+                way.begun.close()
         assert way.server is not None, "one has let us in"
         return Splice(connection, way.there, way.server, order.user, way.heard)
 

@@ -294,7 +294,8 @@ class Errands:
         self._sweep = None
         now = self._clock.seconds()
         for key, used in [*self._used.items()]:
-            if now - used >= IDLE_TIME:
+            connection = self._open.get(key)
+            if now - used >= IDLE_TIME and not (connection is not None and connection.busy):
                 self._drop(key)
         if self._used:
             self._sweep = self._clock.callLater(IDLE_TIME, self._close_unused)

@@ -21,8 +21,8 @@ from referrald.wire.responses import BrokenResponse, Response, ResponseReader
 PATIENCE: Final = 120.0
 """Seconds without a byte after which a server that owes an answer is taken for dead."""
 
-CONTENT_LIMIT: Final = 1024 * 1024 * 1024
-"""Bytes of a message that is read whole to be copied to another server."""
+CONTENT_LIMIT: Final = 256 * 1024 * 1024
+"""Bytes of a message, at most, that is read whole to be copied to another server."""
 
 _OWN = re.compile(
     rb"\* (?:CAPABILITY|LIST|LSUB|NAMESPACE|ID|ENABLED|BYE|PREAUTH"
@@ -81,6 +81,7 @@ class Passing:
         self._collected: list[Response] | None = None
         self._kind = b""
         self._whole: list[bytes] = []
+        self._size = 0
         self._heard = 0.0
         self._said = ""
         self._watch: Any = None
@@ -131,6 +132,9 @@ class Passing:
             self._leave_out = not piece.ends
         elif self._collected is not None:
             self._whole.append(piece.data)
+            self._size += len(piece.data)
+            if self._size > CONTENT_LIMIT:
+                raise BrokenResponse("a message that is too long to be copied")
             if piece.ends:
                 self._sort_out(self._collected)
         elif self._kept is not None:
@@ -153,7 +157,7 @@ class Passing:
 
     def _sort_out(self, collected: list[Response]) -> None:
         """Keep a message that was asked for; whatever else there is goes to the client."""
-        raw, self._whole = b"".join(self._whole), []
+        raw, self._whole, self._size = b"".join(self._whole), [], 0
         reader = ResponseReader(line=1024 * 1024, literal=CONTENT_LIMIT)
         reader.feed(raw)
         response = reader.next()

@@ -35,7 +35,9 @@ NO_MOVE: Final = no(
 NOT_READ: Final = no("The server of this mailbox did not give a message.", Code("UNAVAILABLE"))
 
 _FLAGS = re.compile(rb"FLAGS \(([^)]*)\)", re.IGNORECASE)
-_DATE = re.compile(rb'INTERNALDATE "([^"]*)"', re.IGNORECASE)
+_DATE = re.compile(
+    rb'INTERNALDATE "([ 0-9][0-9]-[A-Z]{3}-[0-9]{4} [0-9:]{8} [+-][0-9]{4})"', re.IGNORECASE
+)
 _SHORT = re.compile(rb'BODY\[\] (?:"((?:[^"\\]|\\.)*)"|NIL)', re.IGNORECASE)
 _APPENDUID = re.compile(rb"\[APPENDUID ([0-9]+) ([0-9]+)\]", re.IGNORECASE)
 
@@ -167,8 +169,8 @@ async def _undo(
     if not undone:
         session.door.notes.note(
             "copies left",
-            f"{session.session_id}: {len(arrivals)} copies stay in {name!r}: its server does not "
-            "say what they are (no UIDPLUS)",
+            f"{session.session_id} {session.user}: {len(arrivals)} copies stay in {name!r}: they "
+            "could not be removed again, or its server does not say what they are (no UIDPLUS)",
         )
 
 
@@ -286,7 +288,8 @@ async def _letters_there(box: AwayMailbox, uids: Sequence[int]) -> AsyncIterator
 def _letter(uid: int, response: Any) -> Letter:
     around = b"".join(response.segments[0::2])
     flags, date = _FLAGS.search(around), _DATE.search(around)
-    names = [] if flags is None else flags[1].decode("ascii", "replace").split()
+    # They go on to another server: what cannot be a flag is left out.
+    names = edge.flag_names([] if flags is None else flags[1].split())
     if len(response.segments) > 1:
         content = response.segments[1]
     else:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
-from twisted.internet.error import ConnectionLost
+from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.client.connection import (
+    SLOWEST,
     ConnectionEnded,
     ImapConnection,
     Literal,
@@ -19,6 +20,7 @@ from referrald.client.connection import (
     Reply,
     text_argument,
 )
+from referrald.client.secretwords import SecretWords
 from tests.proves import proves
 
 
@@ -56,6 +58,29 @@ class ConnectionCase(SynchronousTestCase):
     def greet(self, text: bytes = b"[CAPABILITY IMAP4rev1] hi") -> None:
         self.say(b"* OK " + text)
         self.assertTrue(self.successResultOf(self.begin(self.connection.greeting())).ok)
+
+
+class Patience(ConnectionCase):
+    def test_the_answer_to_a_large_message_has_the_time_that_it_takes_to_send(self) -> None:
+        self.greet(b"[CAPABILITY IMAP4rev1 LITERAL+] hi")
+        message = Literal(b"x" * 100 * SLOWEST)
+        waiting = self.begin(self.connection.command("APPEND", text_argument("box"), message))
+        self.clock.advance(self.connection.patience + 99)
+        self.assertTrue(self.connection.busy)
+        self.assertNoResult(waiting)
+        self.clock.advance(2)
+        self.failureResultOf(waiting, ConnectionEnded)
+        self.assertFalse(self.connection.busy)
+
+    @proves("S4")
+    def test_good_byes_that_repeat_the_password_do_not_show_it(self) -> None:
+        self.greet()
+        self.connection.hide = SecretWords("alice", "hunter2").hide
+        waiting = self.begin(self.connection.command("NOOP"))
+        self.say(b"* BYE " + b"x" * 195 + b" hunter2")
+        self.connection.connectionLost(Failure(ConnectionDone()))
+        error = self.failureResultOf(waiting, ConnectionEnded)
+        self.assertNotIn("hunt", str(error.value))
 
 
 class Greeting(ConnectionCase):

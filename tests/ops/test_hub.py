@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
@@ -28,7 +29,7 @@ class Selectable:
         self.hub = hub
         self.sock = sock
         self.read = b""
-        self.written = 0
+        self.written = self.turns = 0
         self.ends: Any = None
         self.raises = False
         self.lost: list[Failure] = []
@@ -39,6 +40,7 @@ class Selectable:
         return self.sock.fileno()
 
     def doRead(self) -> Any:
+        self.turns += 1
         self.read += self.sock.recv(100)
         if self.then is not None:
             self.then()
@@ -56,6 +58,13 @@ class Selectable:
         self.hub.removeReader(self)
         self.hub.removeWriter(self)
         self.sock.close()
+
+
+def _moved(sock: socket.socket, descriptor: int) -> socket.socket:
+    """Give a socket another descriptor."""
+    os.dup2(sock.fileno(), descriptor)
+    sock.close()
+    return socket.socket(fileno=descriptor)
 
 
 class Polled(SynchronousTestCase):
@@ -129,6 +138,29 @@ class Polled(SynchronousTestCase):
             theirs.sendall(b"x")
         self.reactor.turn()
         self.assertEqual(sorted(link.read for link, _ in pairs), [b"", b"x"])
+
+    def test_an_event_of_one_that_has_gone_is_none_of_its_successor(self) -> None:
+        first, their_first = self.link()
+        gone, their_gone = self.link()
+        came: list[Selectable] = []
+
+        def replace() -> None:
+            """End the other link, and have a new one get its descriptor in the same turn."""
+            descriptor = gone.fileno()
+            gone.connectionLost(Failure(error.ConnectionDone()))
+            ours, theirs = socket.socketpair()
+            self.addCleanup(theirs.close)
+            taken = ours if ours.fileno() == descriptor else _moved(ours, descriptor)
+            taken.setblocking(False)
+            self.addCleanup(taken.close)
+            came.append(Selectable(self.hub, taken))
+            self.hub.addReader(came[-1])
+
+        first.then = replace
+        their_first.sendall(b"x")
+        their_gone.close()
+        self.reactor.turn()
+        self.assertEqual([(new.read, new.lost, new.turns) for new in came], [(b"", [], 0)])
 
     def test_all_end_when_the_reactor_stops(self) -> None:
         links = [self.link()[0] for _ in range(2)]

@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.relay import passing
 from referrald.relay.passing import PATIENCE, LostServer, Passing
 
 
@@ -35,6 +36,15 @@ class Held(SynchronousTestCase):
         self.assertNoResult(answer)
         self.clock.advance(2)
         self.failureResultOf(answer, LostServer)
+
+    def test_a_message_that_is_too_long_to_be_copied_is_not_held(self) -> None:
+        self.patch(passing, "CONTENT_LIMIT", 100)
+        work = self.passing.collect(b"UID FETCH", b"7 BODY.PEEK[]", b"FETCH")
+        answer = Deferred.fromCoroutine(work)
+        self.passing.dataReceived(b"* 1 FETCH (UID 7 BODY[] {1000}\r\n" + b"x" * 60)
+        self.assertNoResult(answer)
+        self.passing.dataReceived(b"x" * 60)
+        self.assertIn("too long", str(self.failureResultOf(answer, LostServer).value))
 
     def test_the_server_of_a_client_that_does_not_read_is_heard_when_it_is_left(self) -> None:
         self.passing.hold(True)

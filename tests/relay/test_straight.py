@@ -266,6 +266,17 @@ class Otherwise(Case):
         self.assertEqual(len(timers_of(self.clock)), 0)
         self.assertEqual(self.connector.circuit.resting, 0)
 
+    def test_a_connection_that_nobody_goes_on_with_is_closed(self) -> None:
+        opening = self.open()
+        self.hear(GREETING)
+        # Others have found out meanwhile that the server is down.
+        admission = self.connector.circuit.admit(SERVER)
+        assert admission is not None
+        admission.failed("refused")
+        self.hear(b"a1 NO no such password\r\n")
+        self.failureResultOf(opening, Unavailable)
+        self.assertTrue(self.line.disconnecting)
+
     def test_the_next_server_when_the_first_one_fails(self) -> None:
         second = Server(host="second.example", security=Security.CLEAR)
         opening = self.open(RelayOrder(servers=(SERVER, second), user="al", password="secret"))

@@ -8,11 +8,23 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.session.away import NEWS
 from tests.client.net import Scripted
+from tests.proves import proves
 from tests.session.mail import SIMPLE
 from tests.session.native import OTHER
 from tests.session.relayed import SECOND, Both
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1] ready"
+
+
+class Searched(Scripted):
+    """Finds one message, whatever is looked for."""
+
+    def dataReceived(self, data: bytes) -> None:
+        tag, _, rest = data.partition(b" ")
+        if rest.startswith(b"UID SEARCH"):
+            self.transport.write(b"* SEARCH 7\r\n%b OK found\r\n" % tag)
+        else:
+            super().dataReceived(data)
 
 
 class Faults(SynchronousTestCase):
@@ -52,6 +64,39 @@ class Faults(SynchronousTestCase):
     def test_a_server_that_does_not_take_the_password_makes_no_one_ask_for_another(self) -> None:
         answer = self.scripted(LOGIN=b"%b NO [AUTHENTICATIONFAILED] Who?")
         self.assertEqual(answer, [b"b NO [NOPERM] The server of this mailbox does not let you in."])
+
+    @proves("S4")
+    def test_a_server_that_repeats_the_password_does_not_bring_it_into_the_log(self) -> None:
+        self.scripted(LOGIN=b"%b NO [AUTHENTICATIONFAILED] LOGIN bob secret is wrong")
+        lines = "\n".join(self.both.site.house.notes.lines)
+        self.assertIn("LOGIN bob *** is wrong", lines)
+        self.assertNotIn("secret", lines)
+
+    def test_flags_and_dates_that_are_none_go_on_to_no_other_server(self) -> None:
+        self.both.put("Third", SECOND)
+        odd = (
+            b'* 1 FETCH (UID 7 FLAGS (\\Seen a]b \xff\rx) INTERNALDATE "now\r" '
+            b'BODY[] "hello")\r\n%b OK done'
+        )
+        answers = {b"UID": odd, b"SELECT": b"* 1 EXISTS\r\n%b OK in"}
+        self.both.put("Team", OTHER, fill=[SIMPLE])
+        self.both.net.servers[OTHER.host, OTHER.port] = lambda: Searched(GREETING, answers)
+        client = self.both.log_in(b"SELECT Team")
+        self.assertIn(b"b OK", client.say(b"b UID COPY 7 Third"))
+        self.assertEqual(self.both.at(SECOND, "Third"), [b"hello"])
+        flags = self.both.log_in(b"EXAMINE Third").ask(b"b FETCH 1 FLAGS")
+        self.assertEqual(flags[0], b"* 1 FETCH (FLAGS (\\Seen x))")
+
+    def test_a_long_command_keeps_its_connection(self) -> None:
+        self.both.put("Team", fill=[SIMPLE])
+        client = self.both.log_in(b"STATUS Team (MESSAGES)")
+        (connection,) = client.session.errands._open.values()
+        connection._tag = b"a9"
+        client.say(b"", wait=130)
+        self.assertIsNone(connection.ended)
+        connection._tag = None
+        client.say(b"", wait=130)
+        self.assertIsNotNone(connection.ended)
 
     def test_an_answer_without_words_gets_some(self) -> None:
         self.assertEqual(self.scripted(SELECT=b"%b NO"), [b"b NO Refused without a reason."])
