@@ -14,12 +14,10 @@ import argparse
 import json
 import os
 import platform
-import resource
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -29,6 +27,7 @@ import twisted
 from benchmarks import peers
 from benchmarks.peers import Peer
 from benchmarks.processes import cpu_seconds, memory_kib
+from benchmarks.running import run
 
 LOAD_CORE = 1
 HELD = (1000, 5000)
@@ -202,16 +201,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--million", action="store_true", help="also with 1,000,000 users")
-    parser.add_argument("--json", help="write the figures to this file too")
-    options = parser.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        found = measure(options, Path(folder))
-    if options.json:
-        Path(options.json).write_text(json.dumps(found, indent=2) + "\n", encoding="ascii")
-    report(found)
+    run(parser, measure, report)
 
 
 if __name__ == "__main__":

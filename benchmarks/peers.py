@@ -24,6 +24,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 SERVER_CORE = 0
 
+REFERS = """
+passdb {
+  driver = static
+  args = password=pass nologin=y host=home.example
+}
+"""
+"""What Dovecot does about every login."""
+
 DOVECOT = """
 base_dir = {folder}/run
 state_dir = {folder}/state
@@ -39,10 +47,7 @@ login_trusted_networks = 127.0.0.0/8
 mail_max_userip_connections = 0
 first_valid_uid = 1
 default_client_limit = 20000
-passdb {{
-  driver = static
-  args = password=pass nologin=y host=home.example
-}}
+{passdb}
 userdb {{
   driver = static
   args = uid=mail gid=mail home={folder}/home
@@ -68,6 +73,11 @@ service anvil {{
 }}
 """
 
+REFUSES = (
+    'add_header Auth-Status "[REFERRAL imap://$http_auth_user;AUTH=*@home.example/] There." always;'
+)
+"""What nginx is told about every login."""
+
 NGINX = """
 {module}
 user root;
@@ -84,7 +94,7 @@ http {{
   server {{
     listen 127.0.0.1:{http};
     location / {{
-      add_header Auth-Status "[REFERRAL imap://$http_auth_user;AUTH=*@home.example/] There." always;
+      {answer}
       return 200;
     }}
   }}
@@ -100,7 +110,7 @@ mail {{
 }}
 """
 
-REFERRALD = """
+LISTENERS = """
 [server]
 name = "door.example"
 
@@ -118,7 +128,11 @@ tls = "implicit"
 [tls]
 certificate = "{cert}"
 key = "{key}"
+"""
 
+REFERRALD = (
+    LISTENERS
+    + """
 [[backend]]
 name = "users"
 type = "passwd-file"
@@ -140,6 +154,7 @@ auth_time = "10m"
 [log]
 logins = "{folder}/logins.log"
 """
+)
 
 
 def free_port() -> int:
@@ -236,23 +251,22 @@ class Peer:
         self.process.wait(30)
 
 
-def dovecot(folder: Path, cert: Path, key: Path) -> Peer | None:
+def dovecot(folder: Path, cert: Path, key: Path, passdb: str = REFERS) -> Peer | None:
     """Start Dovecot, if it is there."""
     program = shutil.which("dovecot")
     if program is None or os.geteuid() != 0:
         return None
     clear, tls = free_port(), free_port()
     config = folder / "dovecot.conf"
-    config.write_text(
-        DOVECOT.format(folder=folder, cert=cert, key=key, clear=clear, tls=tls), encoding="ascii"
-    )
+    filled = DOVECOT.format(folder=folder, cert=cert, key=key, clear=clear, tls=tls, passdb=passdb)
+    config.write_text(filled, encoding="ascii")
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     return Peer(
         "Dovecot", version.stdout.split()[0], [program, "-F", "-c", str(config)], clear, tls
     )
 
 
-def nginx(folder: Path, cert: Path, key: Path) -> Peer | None:
+def nginx(folder: Path, cert: Path, key: Path, answer: str = REFUSES) -> Peer | None:
     """Start nginx, if it is there with its mail module."""
     program = shutil.which("nginx")
     if program is None or os.geteuid() != 0:
@@ -262,8 +276,9 @@ def nginx(folder: Path, cert: Path, key: Path) -> Peer | None:
     clear, tls = free_port(), free_port()
     config = folder / "nginx.conf"
     filled = NGINX.format(
-        module=load, folder=folder, cert=cert, key=key, clear=clear, tls=tls, http=free_port()
-    )
+        module=load, folder=folder, cert=cert, key=key, clear=clear, tls=tls, http=free_port(),
+        answer=answer,
+    )  # fmt: skip
     config.write_text(filled, encoding="ascii")
     version = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
     name = version.stderr.strip().rpartition("/")[2]

@@ -13,11 +13,9 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ import twisted
 from benchmarks import peers, relays
 from benchmarks.peers import Peer
 from benchmarks.processes import cpu_seconds, memory_kib
+from benchmarks.running import run
 
 LOAD_CORE = 1
 CONCURRENCY = 16
@@ -265,17 +264,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--only", nargs="*", choices=list(ROWS), help="only these rows")
-    parser.add_argument("--json", help="write the figures to this file too")
-    options = parser.parse_args()
-    options.site = None
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with tempfile.TemporaryDirectory() as folder:
-        os.chmod(folder, 0o755)
-        found = measure(options, Path(folder))
-    if options.json:
-        Path(options.json).write_text(json.dumps(found, indent=2) + "\n", encoding="ascii")
-    report(found)
+    parser.set_defaults(site=None)
+    run(parser, measure, report)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ asked for the least work that gives the same answer.
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import attrs
 
-from benchmarks.peers import Peer, free_port
+from benchmarks import peers
+from benchmarks.peers import LISTENERS, Peer, free_port
 
 USERS = 100
 
@@ -31,22 +29,8 @@ class Site:
     tls: int
 
 
-DOVECOT = """
-base_dir = {folder}/run
-state_dir = {folder}/state
-log_path = {folder}/dovecot.log
-protocols = imap
-listen = 127.0.0.1
-disable_plaintext_auth = no
-ssl = yes
-ssl_cert = <{cert}
-ssl_key = <{key}
+PROXIES = """
 ssl_client_ca_file = {cert}
-auth_mechanisms = plain
-login_trusted_networks = 127.0.0.0/8
-mail_max_userip_connections = 0
-first_valid_uid = 1
-default_client_limit = 20000
 passdb {{
   driver = static
   username_filter = tls*
@@ -56,84 +40,15 @@ passdb {{
   driver = static
   args = password=pass proxy=y host=127.0.0.1 port={home_clear}
 }}
-userdb {{
-  driver = static
-  args = uid=mail gid=mail home={folder}/home
-}}
-service imap-login {{
-  service_count = 0
-  process_min_avail = 1
-  process_limit = 1
-  client_limit = 12000
-  vsz_limit = 2G
-  inet_listener imap {{
-    port = {clear}
-  }}
-  inet_listener imaps {{
-    port = {tls}
-    ssl = yes
-  }}
-}}
-service anvil {{
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
 """
 
-NGINX = """
-{module}
-user root;
-worker_processes 1;
-worker_rlimit_nofile 30000;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log crit;
-daemon off;
-events {{ worker_connections 25000; }}
-http {{
-  access_log off;
-  client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
-  uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{
-    listen 127.0.0.1:{http};
-    location / {{
-      add_header Auth-Status OK always;
+SENDS_ON = """add_header Auth-Status OK always;
       add_header Auth-Server 127.0.0.1 always;
-      add_header Auth-Port {home_clear} always;
-      return 200;
-    }}
-  }}
-}}
-mail {{
-  server_name localhost;
-  auth_http 127.0.0.1:{http}/;
-  imap_auth plain login;
-  ssl_certificate {cert};
-  ssl_certificate_key {key};
-  server {{ listen 127.0.0.1:{clear} backlog=4096; protocol imap; }}
-  server {{ listen 127.0.0.1:{tls} ssl backlog=4096; protocol imap; }}
-}}
-"""
+      add_header Auth-Port {home_clear} always;"""
 
-REFERRALD = """
-[server]
-name = "door.example"
-
-[[listener]]
-name = "clear"
-endpoint = "tcp:{clear}:interface=127.0.0.1:backlog=4096"
-tls = "none"
-allow_cleartext = true
-
-[[listener]]
-name = "tls"
-endpoint = "tcp:{tls}:interface=127.0.0.1:backlog=4096"
-tls = "implicit"
-
-[tls]
-certificate = "{cert}"
-key = "{key}"
-
+REFERRALD = (
+    LISTENERS
+    + """
 [[backend]]
 name = "users"
 type = "passwd-file"
@@ -157,6 +72,7 @@ auth_time = "10m"
 [log]
 logins = "{folder}/logins.log"
 """
+)
 
 
 MAILBOXES = """
@@ -207,40 +123,27 @@ def write_users(path: Path, site: Site) -> None:
                 file.write(f"{name}{number}:{{PLAIN}}pass::::::{home} nologin\n")
 
 
-def _configure(site: Site, name: str, template: str, **more: object) -> tuple[Path, int, int]:
+def _configure(site: Site, name: str, template: str) -> tuple[Path, int, int]:
     """Write a configuration; give its path and the two ports that it listens on."""
     clear, tls = free_port(), free_port()
     path = site.folder / name
     given = {
         "folder": site.folder, "cert": site.cert, "key": site.key, "clear": clear, "tls": tls,
-        "home_clear": site.clear, "home_tls": site.tls,
     }  # fmt: skip
-    path.write_text(template.format(**given, **more), encoding="ascii")
+    path.write_text(template.format(**given), encoding="ascii")
     return path, clear, tls
 
 
 def dovecot(site: Site) -> Peer | None:
     """Start Dovecot as a proxy, if it is there."""
-    program = shutil.which("dovecot")
-    if program is None or os.geteuid() != 0:
-        return None
-    path, clear, tls = _configure(site, "dovecot.conf", DOVECOT)
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    command = [program, "-F", "-c", str(path)]
-    return Peer("Dovecot", version.stdout.split()[0], command, clear, tls)
+    passdb = PROXIES.format(cert=site.cert, home_clear=site.clear, home_tls=site.tls)
+    return peers.dovecot(site.folder, site.cert, site.key, passdb)
 
 
 def nginx(site: Site) -> Peer | None:
     """Start nginx as a mail proxy, if it is there with its mail module."""
-    program = shutil.which("nginx")
-    if program is None or os.geteuid() != 0:
-        return None
-    module = Path("/usr/lib/nginx/modules/ngx_mail_module.so")
-    load = f"load_module {module};" if module.exists() else ""
-    path, clear, tls = _configure(site, "nginx.conf", NGINX, module=load, http=free_port())
-    version = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
-    name = version.stderr.strip().rpartition("/")[2]
-    return Peer("nginx", name, [program, "-c", str(path)], clear, tls)
+    answer = SENDS_ON.format(home_clear=site.clear)
+    return peers.nginx(site.folder, site.cert, site.key, answer)
 
 
 def with_mailboxes(site: Site) -> Peer:

@@ -161,6 +161,7 @@ class Assembly:
         self.relay = self._relay()
         asking = config.auth.home
         self.refusals = Refusals(reactor, most=config.relay.deadline) if asking else None
+        self._elsewhere = locations.any
         self._unwatch: list[Any] = []
 
     def _relay(self) -> RelayConnector:
@@ -303,6 +304,7 @@ class Assembly:
             followers=lasting.followers,
             live=lasting.mover,
             errands=self.relay,
+            elsewhere=self._elsewhere,
             habits=lasting.habits,
             relay=self.relay,
             refusals=self.refusals,

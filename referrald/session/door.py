@@ -251,7 +251,8 @@ class Door:
     that should have been relayed; ``{server}`` stands for the home server.
     one_url: programs that cannot read more than one URL.
     errands: carries commands out at other servers for clients, or None: then ``relay`` in unasked
-    is the same as ``say``.
+    is the same as ``say``. elsewhere: mailboxes of users who live here may be on other servers, so
+    that what they log in with has to be kept for them.
     relay: goes to home servers for clients, or None. choosing: who is relayed.
     refusals: given when passwords and tokens that nobody here knows are tried at the user's home
     server; needs router and relay.
@@ -289,6 +290,7 @@ class Door:
     one_url: Programs = attrs.field(factory=Programs)
     loops: Breaker | None = None
     errands: Errands | None = None
+    elsewhere: bool = True
     relay: Relay | None = None
     refusals: Refusals | None = None
     trusted: Networks = attrs.field(factory=Networks)

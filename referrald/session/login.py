@@ -221,7 +221,7 @@ async def _refer(
         decision = attrs.evolve(decision, authenticated=False, memo={})
     if decision.authenticated:
         try:
-            await _open_account(session, attempt.user, secret)
+            await _open_account(session, attempt.user, secret, True)
         except Unavailable as error:
             attempt.log("refused", source=decision.source, cause=str(error))
             raise
@@ -238,7 +238,7 @@ async def _serve(
 ) -> Answer:
     await attempt.leave_home()
     try:
-        await _open_account(session, attempt.user, secret)
+        await _open_account(session, attempt.user, secret, session.door.elsewhere)
     except LoginReferral as error:
         attempt.log("referred", target=" ".join(error.urls), source="realm")
         raise
@@ -249,10 +249,13 @@ async def _serve(
     return ok("Logged in.", capabilities.code(session))
 
 
-async def _open_account(session: ReferralServer, user: str, secret: Callable[[], Secret]) -> None:
+async def _open_account(
+    session: ReferralServer, user: str, secret: Callable[[], Secret], elsewhere: bool
+) -> None:
     """Get the user's IAccount from the realm and enter the authenticated state.
 
-    What the client logged in with is kept where its mailboxes may be served from other servers.
+    elsewhere: mailboxes of this user may be on other servers. What the client logged in with is
+    kept then, if they may be served from there.
     """
     realm = session.door.realm
     if realm is None:
@@ -262,7 +265,7 @@ async def _open_account(session: ReferralServer, user: str, secret: Callable[[],
     )
     _interface, account, logout = await opening
     session.authenticated(user, account, logout)  # type: ignore[arg-type]
-    if session.door.errands is not None and session.door.unasked == "relay":
+    if elsewhere and session.door.errands is not None and session.door.unasked == "relay":
         session.order = order_at(session, user, secret())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailmodel import MailboxLocation, Replica
+from tests.proves import proves
 from tests.session.mail import SIMPLE
 from tests.session.native import OTHER, done
 from tests.session.relayed import SECOND, Both, Wire
@@ -343,6 +344,19 @@ class Between(SynchronousTestCase):
 
 class Who(SynchronousTestCase):
     """Which clients are served so."""
+
+    @proves("S4")
+    def test_what_a_client_logged_in_with_is_kept_only_where_it_may_be_needed(self) -> None:
+        for elsewhere, user, kept in (
+            (True, b"bob", True),
+            (False, b"bob", False),
+            (False, b"carol", True),
+        ):
+            session = Both(elsewhere=elsewhere).log_in(user=user).session
+            self.assertEqual(session.order is not None, kept)
+            self.assertNotIn("secret", repr(session.order))
+            session.close()
+            self.assertIsNone(session.order)
 
     def test_one_that_asked_for_remote_names_is_referred(self) -> None:
         both = Both()
