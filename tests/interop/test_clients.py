@@ -5,6 +5,7 @@ from __future__ import annotations
 import imaplib
 import subprocess
 
+from tests.interop.programs import mbsync
 from tests.interop.support import InteropCase, need
 from tests.proves import proves
 
@@ -58,31 +59,7 @@ class Clients(InteropCase):
 
     def mbsync(self, user: str) -> subprocess.CompletedProcess[str]:
         """Run mbsync for the INBOX of ``user``."""
-        folder = self.folder()
-        config = folder / "mbsyncrc"
-        config.write_text(
-            f"""
-IMAPStore far
-Host 127.0.0.1
-Port {self.front.port}
-User {user}
-Pass secret
-SSLType None
-AuthMechs LOGIN
-
-MaildirStore near
-Inbox {folder}/inbox
-
-Channel mail
-Far :far:
-Near :near:
-Create Near
-SyncState {folder}/state
-""",
-            encoding="ascii",
-        )
-        command = [need("mbsync"), "-c", str(config), "-V", "mail"]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        return mbsync(self.folder(), self.front.port, user, patterns="INBOX")
 
 
 CLEARTEXT = 'tls = "none"\nallow_cleartext = true'

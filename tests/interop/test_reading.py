@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import imaplib
-import subprocess
 from pathlib import Path
 
+from tests.interop.programs import mbsync
 from tests.interop.support import InteropCase, need
 from tests.interop.test_alpine import PINERC, Terminal
 from tests.proves import proves
@@ -14,29 +14,6 @@ USERS = "bob:{PLAIN}secret::::::\n"
 SERVED = '[auth]\nsasl = false\n[serve]\nstore = "memory"'
 CLEARTEXT = 'tls = "none"\nallow_cleartext = true'
 BIG = b"Subject: big\r\n\r\n" + b"0123456789abcd\r\n" * 200_000
-
-MBSYNCRC = """\
-IMAPStore far
-Host 127.0.0.1
-Port {port}
-User bob
-Pass secret
-SSLType None
-AuthMechs LOGIN
-
-MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
-SubFolders Verbatim
-
-Channel mail
-Far :far:
-Near :near:
-Patterns *
-Create Both
-Expunge Both
-SyncState *
-"""
 
 
 class Reading(InteropCase):
@@ -74,7 +51,6 @@ class Reading(InteropCase):
         folder = self.folder()
         inbox = folder / "mail" / "INBOX"
         archive = folder / "mail" / "Archive"
-        inbox.parent.mkdir()
         self.sync(folder)
         first, second = sorted((inbox / "new").iterdir())
         self.assertIn("Subject: Welcome home", first.read_text(encoding="ascii"))
@@ -96,11 +72,7 @@ class Reading(InteropCase):
         self.assertTrue(second.exists())
 
     def sync(self, folder: Path) -> None:
-        config = folder / "mbsyncrc"
-        text = MBSYNCRC.format(port=self.front.port, folder=folder)
-        config.write_text(text, encoding="ascii")
-        command = [need("mbsync"), "-c", str(config), "mail"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        done = mbsync(folder, self.front.port, "bob", create="Both")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertNotIn("error", done.stderr.lower())
 

@@ -6,46 +6,11 @@ import imaplib
 import subprocess
 from pathlib import Path
 
+from tests.interop.programs import mbsync, mutt
 from tests.interop.shared import message, subjects
 from tests.interop.support import PATIENCE, SUBJECT, need
 from tests.interop.terminal import Terminal
 from tests.interop.together import HOST, TwoHomes
-
-MBSYNCRC = """
-IMAPStore far
-Host {host}
-Port {port}
-User {user}
-Pass secret
-SSLType None
-AuthMechs LOGIN
-
-MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
-SubFolders Verbatim
-
-Channel mail
-Far :far:
-Near :near:
-Patterns *
-Create Near
-Expunge Both
-Sync All
-SyncState {folder}/state/
-"""
-
-MUTTRC = """
-set from="bob@home.example" realname="Bob"
-set imap_user="bob" imap_pass="secret" imap_authenticators="login"
-set folder="imap://{host}:{port}/" spoolfile="imap://{host}:{port}/INBOX"
-set ssl_starttls=no ssl_force_tls=no
-set sendmail="/bin/true" record="=Sent" copy=yes
-set header_cache="" message_cachedir="" certificate_file="{folder}/certificates"
-set wait_key=no confirmappend=no confirmcreate=no delete=yes move=no quit=yes
-set pipe_decode=no
-push '{keys}'
-"""
 
 
 class RelayedClients(TwoHomes):
@@ -85,8 +50,6 @@ class RelayedClients(TwoHomes):
 
     def test_mbsync_goes_both_ways_and_has_nothing_to_do_the_second_time(self) -> None:
         folder = self.folder()
-        for name in ("mail", "state"):
-            (folder / name).mkdir()
         self.mbsync(folder)
         near = folder / "mail"
         self.assertIn(SUBJECT, "".join(each.read_text() for each in near.glob("INBOX/*/*")))
@@ -107,37 +70,23 @@ class RelayedClients(TwoHomes):
 
     def mbsync(self, folder: Path) -> str:
         """Run mbsync for all mailboxes of alice."""
-        config = folder / "mbsyncrc"
-        values = {"host": HOST, "port": self.front.port, "user": "alice", "folder": folder}
-        config.write_text(MBSYNCRC.format(**values), encoding="ascii")
-        done = subprocess.run(
-            [need("mbsync"), "-c", str(config), "-V", "mail"],
-            capture_output=True, text=True, check=False, timeout=PATIENCE,
-        )  # fmt: skip
+        done = mbsync(folder, self.front.port, "alice")
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         return done.stdout
 
     def test_mutt_saves_a_message_to_a_file_and_another_mailbox_and_sends_one(self) -> None:
         folder = self.folder()
         self.client("bob").create("Copies")
-        config = self.muttrc(
-            folder, f"<copy-message>{folder}/saved<enter><copy-message>=Copies<enter><quit>"
-        )
-        terminal = Terminal([need("mutt"), "-n", "-F", str(config)], folder)
+        keys = f"<copy-message>{folder}/saved<enter><copy-message>=Copies<enter><quit>"
+        command = mutt(folder, self.front.port, "bob", keys)
+        terminal = Terminal(command, folder)
         self.addCleanup(terminal.close)
         terminal.finish()
         self.assertIn(SUBJECT, (folder / "saved").read_text())
         self.assertIn(SUBJECT, "".join(self.other.messages("bob", "Copies")))
         # A message that is sent is kept in the mailbox for sent mail: an APPEND.
         subprocess.run(
-            [need("mutt"), "-n", "-F", str(config), "-s", "By mutt", "dodo@home.example"],
+            [*command, "-s", "By mutt", "dodo@home.example"],
             input=b"Hello.\n", timeout=PATIENCE, check=True, capture_output=True,
         )  # fmt: skip
         self.assertIn("Subject: By mutt", "".join(self.other.messages("bob", "Sent")))
-
-    def muttrc(self, folder: Path, keys: str) -> Path:
-        """Write the configuration of mutt, with keys that are pressed for it."""
-        config = folder / "muttrc"
-        text = MUTTRC.format(host=HOST, port=self.front.port, folder=folder, keys=keys)
-        config.write_text(text, encoding="ascii")
-        return config

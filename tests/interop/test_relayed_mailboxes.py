@@ -2,49 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from tests.interop.mixed import MixedCase, flags_of, folders, put
+from tests.interop.programs import mbsync, mutt
 from tests.interop.shared import message, subjects
-from tests.interop.support import PATIENCE, need
 from tests.interop.terminal import Terminal
-from tests.interop.together import HOST
-
-MBSYNCRC = """
-IMAPStore far
-Host {host}
-Port {port}
-User alice
-Pass secret
-SSLType None
-AuthMechs LOGIN
-
-MaildirStore near
-Path {folder}/mail/
-Inbox {folder}/mail/INBOX
-SubFolders Verbatim
-
-Channel mail
-Far :far:
-Near :near:
-Patterns *
-Create {create}
-Expunge Both
-Sync All
-SyncState {folder}/state/
-"""
-
-MUTTRC = """
-set from="alice@front.example" realname="Alice"
-set imap_user="alice" imap_pass="secret" imap_authenticators="login"
-set folder="imap://{host}:{port}/" spoolfile="imap://{host}:{port}/{mailbox}"
-set ssl_starttls=no ssl_force_tls=no sendmail="/bin/true"
-set header_cache="" message_cachedir="" certificate_file="{folder}/certificates"
-set wait_key=no confirmappend=no confirmcreate=no delete=yes move=no quit=yes
-set pipe_decode=no sort=mailbox-order
-push '{keys}'
-"""
 
 
 class Synchronised(MixedCase):
@@ -55,13 +18,7 @@ class Synchronised(MixedCase):
 
     def mbsync(self, create: str = "Near") -> str:
         """Run mbsync over all folders; give what it said."""
-        config = self.near / "mbsyncrc"
-        values = {"host": HOST, "port": self.front.port, "folder": self.near, "create": create}
-        config.write_text(MBSYNCRC.format(**values), encoding="ascii")
-        done = subprocess.run(
-            [need("mbsync"), "-c", str(config), "-V", "mail"],
-            capture_output=True, text=True, check=False, timeout=PATIENCE,
-        )  # fmt: skip
+        done = mbsync(self.near, self.front.port, "alice", create=create)
         self.assertEqual(done.returncode, 0, f"{done.stdout}{done.stderr}\n{self.front.log}")
         # It warns that the password goes in the clear, and that is all.
         self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
@@ -158,10 +115,7 @@ class InMutt(MixedCase):
     def mutt(self, mailbox: str, keys: str) -> Terminal:
         """Open a mailbox in mutt, with keys that are pressed for it, and let it end."""
         folder = self.folder()
-        config = folder / "muttrc"
-        values = {"host": HOST, "port": self.front.port, "mailbox": mailbox, "keys": keys}
-        config.write_text(MUTTRC.format(folder=folder, **values), encoding="ascii")
-        terminal = Terminal([need("mutt"), "-n", "-F", str(config)], folder)
+        terminal = Terminal(mutt(folder, self.front.port, "alice", keys, mailbox), folder)
         self.addCleanup(terminal.close)
         return terminal
 
