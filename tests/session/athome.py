@@ -18,8 +18,8 @@ from referrald.routing.router import Router
 from referrald.session.choosing import Choosing
 from referrald.testing import MemoryBackend
 from tests.client.net import Net, Scripted
+from tests.session.relaycase import Wire
 from tests.session.support import ExactWheel, House
-from tests.session.test_relaying import Client
 
 HOME, SECOND = Server(host="home.example"), Server(host="second.example")
 GREETING = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN AUTH=OAUTHBEARER SASL-IR] hi"
@@ -142,7 +142,7 @@ class AtHomeCase(SynchronousTestCase):
         return [line for home in self.homes for line in home.seen if line != b"LOGOUT"]
 
 
-class TellingClient(Client):
+class TellingClient(Wire):
     """A client that tells what it is told, and how long that took."""
 
     def __init__(self, net: Net, house: House, told: list[str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from referrald.mailmodel import MailboxLocation, NewMessage, Replica
@@ -14,55 +14,21 @@ from referrald.routing.locations import Locations
 from referrald.routing.mailboxes import MailboxRouter, MailboxRouting
 from referrald.store.memory import MemoryStore
 from referrald.testing import MemoryBackend
-from tests.client.net import Net, Pipe
+from tests.client.net import Net
 from tests.session.native import OTHER, Site, done
+from tests.session.relaycase import Wire
 from tests.session.support import House
 
 SECOND = Server(host="s3.example", port=1143, security=Security.TLS)
 BEYOND = {OTHER: "s2.example", SECOND: "s3.example"}
 
 
-class Wire:
-    """A client of the front door, over a pipe that the net delivers."""
-
-    def __init__(self, net: Net, house: House) -> None:
-        self.net = net
-        self.seen = b""
-        self.lost = False
-        self.session = house.factory.buildProtocol(None)
-        theirs, self.ours = Pipe(net._queue), Pipe(net._queue)
-        theirs.other, self.ours.other = self, self.session
-        theirs.secure = True
-        theirs.protocol = self.session  # type: ignore[attr-defined]
-        self.session.makeConnection(theirs)
-        self.say(b"")
-
-    def dataReceived(self, data: bytes) -> None:
-        self.seen += data
-
-    def connectionLost(self, reason: Any) -> None:
-        self.lost = True
-
-    def say(self, *lines: bytes, wait: float = 0.5) -> bytes:
-        """Send lines and give all that has come since."""
-        self.seen = b""
-        for line in lines:
-            if line:
-                self.ours.write(line + b"\r\n")
-        for _ in range(int(wait / 0.01)):
-            self.net.run()
-            self.net.clock.advance(0.01)
-        return self.seen
-
-    def ask(self, line: bytes) -> list[bytes]:
-        """Send a command, and give the lines of its answer."""
-        return self.say(line).split(b"\r\n")[:-1]
-
-
 class Both:
     """bob has mail at a front door, at ``s2.example`` and at ``s3.example``."""
 
-    def __init__(self, *contents: bytes, **changes: Any) -> None:
+    def __init__(
+        self, *contents: bytes, settings: Mapping[str, Any] | None = None, **changes: Any
+    ) -> None:
         self.net = Net()
         self.stores = {server: MemoryStore(clock=lambda: 1000.0) for server in BEYOND}
         self.houses = {
@@ -72,8 +38,9 @@ class Both:
         self.sessions: list[Any] = []
         for server, house in self.houses.items():
             self.net.servers[server.host, server.port] = lambda house=house: self._connect(house)
-        settings = RelaySettings(allowed=("*.example",), own=frozenset({("front.example", 143)}))
-        self.connector = RelayConnector(self.net.clock, settings, dial=self.net.dial)
+        own = frozenset({("front.example", 143)})
+        relay = RelaySettings(allowed=("*.example",), own=own, **settings or {})
+        self.connector = RelayConnector(self.net.clock, relay, dial=self.net.dial)
         parts = {"errands": self.connector, "unasked": "relay"} | changes
         self.site = Site(*contents, **parts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailmodel import MailboxLocation, Replica
@@ -375,8 +376,15 @@ class Who(SynchronousTestCase):
         self.assertIn(b"s2.example", answer)
 
     def test_a_master_user_serves_those_without_a_password(self) -> None:
-        both = Both()
-        self.assertTrue(both.site.house.door.errands)
+        both = Both(settings={"master_user": "alice", "master_password": "secret"})
+        both.put("Team", fill=[SIMPLE])
+        client = both.log_in()
+        # As after SCRAM, which tells nobody the password.
+        client.session.order = attrs.evolve(client.session.order, password="")
+        self.assertIn(b"* 1 EXISTS", client.say(b"b SELECT Team"))
+        (there,) = both.sessions
+        self.assertEqual(there.user, "bob")
+        self.assertIn(("alice", b"secret"), both.houses[OTHER].authenticator.seen)
 
     def test_a_server_that_refers_on_is_followed(self) -> None:
         both = Both()

@@ -13,7 +13,7 @@ from referrald.routing.guard import StormBreaker
 from referrald.session.habits import PROGRAMS_KEPT, Habits
 from referrald.session.overhearing import Overhearing
 from referrald.session.programs import Ident, Programs
-from tests.session.test_relaying import AWAY, LOGIN, Client, Decided, RelayCase
+from tests.session.relaycase import AWAY, LOGIN, Decided, RelayCase, Wire
 
 FOLLOW = Programs(("alpine/2*",))
 ALPINE = {"name": "Alpine", "version": "2.26"}
@@ -119,7 +119,7 @@ class Learning(RelayCase):
 
     def log_in(self, *lines: bytes) -> str:
         """Log in and say lines; gives what became of it."""
-        client, self.first = self.first or Client(self.net, self.house), None  # type: ignore[assignment]
+        client, self.first = self.first or Wire(self.net, self.house), None  # type: ignore[assignment]
         client.say(b"a " + LOGIN)
         client.say(*lines)
         client.ours.loseConnection()
@@ -148,7 +148,7 @@ class Learning(RelayCase):
 
     def test_what_it_says_before_the_login_counts_more(self) -> None:
         self.log_in(b'b ID ("name" "alpine" "version" "2.26")')
-        client = Client(self.net, self.house)
+        client = Wire(self.net, self.house)
         client.say(b'i ID ("name" "Thunderbird")')
         self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
 

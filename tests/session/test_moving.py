@@ -18,8 +18,8 @@ from referrald.store.memory import MemoryStore
 from referrald.testing import MemoryBackend
 from tests.proves import proves
 from tests.routing.support import Answers
+from tests.session.relaycase import LOGIN, RelayCase, Wire
 from tests.session.support import House
-from tests.session.test_relaying import LOGIN, Client, RelayCase
 
 HOME, SECOND = Server(host="home.example"), Server(host="second.example")
 OWN = Server(host="front.example")
@@ -61,8 +61,8 @@ class MoveCase(RelayCase):
         self.mover.changed(user)
         self.held.changed(user)
 
-    def log_in(self, user: bytes = b"alice") -> Client:
-        client = Client(self.net, self.house)
+    def log_in(self, user: bytes = b"alice") -> Wire:
+        client = Wire(self.net, self.house)
         self.assertIn(b"a OK ", client.say(b"a LOGIN %b secret" % user))
         client.seen = b""
         return client
@@ -166,7 +166,7 @@ class Moves(MoveCase):
     def test_with_public_mailboxes_here_the_session_goes_on(self) -> None:
         self.house.factory.door = self.only_referring()
         self.backend.set("carol", Home(servers=(HOME,), public_here=True))
-        client = Client(self.net, self.house)
+        client = Wire(self.net, self.house)
         self.assertIn(b"a OK [REFERRAL", client.say(b"a LOGIN carol secret"))
         self.changed(None)
         self.pass_time(60)
@@ -189,7 +189,7 @@ class Held(MoveCase):
         self.backend.set("alice", Home(servers=(HOME,), held=True))
 
     def test_a_login_waits_until_the_user_is_released_and_goes_to_the_new_home(self) -> None:
-        client = Client(self.net, self.house)
+        client = Wire(self.net, self.house)
         self.assertEqual(client.say(b"a " + LOGIN), b"")
         self.pass_time(5)
         self.backend.set("alice", Home(servers=(SECOND,)))
@@ -198,7 +198,7 @@ class Held(MoveCase):
 
     @proves("S1")
     def test_one_that_has_waited_long_enough_may_try_again(self) -> None:
-        client = Client(self.net, self.house)
+        client = Wire(self.net, self.house)
         client.say(b"a " + LOGIN)
         self.pass_time(21)
         self.assertEqual(
@@ -214,14 +214,14 @@ class Held(MoveCase):
     def test_a_wrong_password_learns_nothing(self) -> None:
         answers = []
         for user in (b"alice", b"bob"):
-            client = Client(self.net, self.house)
+            client = Wire(self.net, self.house)
             answers.append(client.say(b"a LOGIN %b wrong" % user))
         self.assertEqual(answers[0], answers[1])
         self.assertIn(b"[AUTHENTICATIONFAILED]", answers[0])
         self.assertEqual(len(self.held), 0)
 
     def test_a_client_that_gives_up_waits_no_more(self) -> None:
-        client = Client(self.net, self.house)
+        client = Wire(self.net, self.house)
         client.say(b"a " + LOGIN)
         self.assertEqual(len(self.held), 1)
         client.ours.loseConnection()

@@ -11,7 +11,7 @@ from referrald.networks import Networks
 from referrald.relay.connector import RelaySettings
 from referrald.session.choosing import NetworkRule
 from referrald.session.relaying import Secret, secret_of
-from tests.session.test_relaying import AWAY, LOGIN, RelayCase
+from tests.session.relaycase import AWAY, LOGIN, RelayCase
 
 ALPINE = b'ID ("name" "Alpine" "version" "2.26")'
 REFERRED = b"NO [REFERRAL imap://al;AUTH=*@home.example/] "

@@ -8,112 +8,16 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.model import Decision, How, Login, Refer, Server
+from referrald.model import Refer
 from referrald.networks import Networks
 from referrald.relay.circuit import SHORTEST
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelaySettings
 from referrald.relay.proxyheader import proxy_header
-from referrald.session.choosing import Choosing, NetworkRule
-from referrald.session.programs import Programs
 from referrald.session.relaying import ANSWERS_WITHIN, Secret, secret_of
-from tests.client.net import Net, Pipe, Scripted
 from tests.proves import proves
 from tests.session.mail import SIMPLE
 from tests.session.native import Site
-from tests.session.support import House
-
-HOME, SECOND = Server(host="home.example"), Server(host="second.example")
-HELLO = b"* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR] hi"
-IN = b"%b OK [CAPABILITY IMAP4rev1 IDLE XHOME] in"
-LOGIN = b"LOGIN alice secret"
-AWAY = Refer(url="imap://al;AUTH=*@home.example/", server=HOME, servers=(HOME, SECOND), user="al")
-
-
-class Decided:
-    """A router that always says the same."""
-
-    def __init__(self, decision: Decision) -> None:
-        self.decision = decision
-        self.sent_away: list[tuple[str, str]] = []
-
-    async def route(self, login: Login) -> Decision:
-        return self.decision
-
-    def note_referred(self, user: str, peer: str, name: str = "") -> None:
-        self.sent_away.append((user, peer))
-
-    def came_back(self, user: str, peer: str) -> bool:
-        return (user, peer) in self.sent_away
-
-    def sent_away_as(self, name: str, peer: str) -> str:
-        return ""
-
-
-class Client:
-    """A client on a pipe to a front door that relays into a net."""
-
-    def __init__(self, net: Net, house: House) -> None:
-        self.net = net
-        self.seen = b""
-        self.lost = False
-        self.session = house.factory.buildProtocol(None)
-        theirs, self.ours = Pipe(net._queue), Pipe(net._queue)
-        theirs.other, self.ours.other = self, self.session
-        theirs.secure = True
-        theirs.protocol = self.session  # type: ignore[attr-defined]
-        self.transport = theirs
-        self.session.makeConnection(theirs)
-        self.say(b"")
-
-    def dataReceived(self, data: bytes) -> None:
-        self.seen += data
-
-    def connectionLost(self, reason: Any) -> None:
-        self.lost = True
-
-    def say(self, *lines: bytes) -> bytes:
-        """Send lines and give all that has come since."""
-        self.seen = b""
-        for line in lines:
-            if line:
-                self.ours.write(line + b"\r\n")
-        for _ in range(200):
-            self.net.run()
-            self.net.clock.advance(0.01)
-        return self.seen
-
-
-class RelayCase(SynchronousTestCase):
-    how: How = "relay"
-    follow: tuple[str, ...] = ()
-    rules: tuple[NetworkRule, ...] = ()
-
-    def setUp(self) -> None:
-        self.net = Net()
-        self.made: list[Scripted] = []
-        self.decision: Decision = AWAY
-        self.settings = RelaySettings(allowed=("*.example",))
-
-    def serve(self, host: str, greeting: bytes = HELLO, **answers: bytes) -> None:
-        def make() -> Scripted:
-            given = {name.upper().encode(): answer for name, answer in answers.items()}
-            self.made.append(Scripted(greeting, {b"AUTHENTICATE": IN, **given}))
-            return self.made[-1]
-
-        self.net.servers[host, 143] = make
-
-    def connect(self, **changes: Any) -> Client:
-        made = RelayConnector(self.net.clock, self.settings, dial=self.net.dial)
-        relay = changes.pop("relay", made)
-        follow = Programs(self.follow)
-        choosing = Choosing(how=self.how, rules=self.rules, follow=follow)
-        router = Decided(self.decision)
-        self.house = House(router=router, relay=relay, choosing=choosing, **changes)
-        self.router = router
-        return Client(self.net, self.house)
-
-    def results(self) -> list[tuple[str, str]]:
-        return [(event.result, event.target) for event in self.house.logins]
+from tests.session.relaycase import HELLO, HOME, LOGIN, RelayCase, Wire
 
 
 class Relaying(RelayCase):
@@ -190,8 +94,8 @@ class Relaying(RelayCase):
         self.assertIn(b"a OK ", self.another().say(b"a " + LOGIN))
         self.assertEqual(self.net.dialled[-1], ("home.example", 143))
 
-    def another(self) -> Client:
-        return Client(self.net, self.house)
+    def another(self) -> Wire:
+        return Wire(self.net, self.house)
 
     def test_a_home_that_can_let_nobody_in_is_no_failed_login(self) -> None:
         down = b"%b NO [UNAVAILABLE] Temporary authentication failure."
@@ -298,7 +202,7 @@ class Relaying(RelayCase):
         first = self.connect()
         first.say(b"a " + LOGIN)
         ours = self.made[0].transport.other.transport.getHost()
-        second = Client(self.net, self.house)
+        second = Wire(self.net, self.house)
         second.session.peer_host, second.session.peer_port = ours.host, ours.port
         answer = second.say(b"a " + LOGIN)
         self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)

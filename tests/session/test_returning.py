@@ -18,8 +18,8 @@ from referrald.session.programs import Programs
 from referrald.testing import MemoryBackend
 from tests.proves import proves
 from tests.session.athome import AtHomeCase
+from tests.session.relaycase import HOME, RelayCase, Wire
 from tests.session.support import House, Passwords
-from tests.session.test_relaying import HOME, Client, RelayCase
 
 IDENT = b'i ID ("name" "Horde")'
 ENCODED = b"bob%40example.org"
@@ -69,8 +69,8 @@ class ReturningCase(RelayCase):
             choosing=Choosing(how=self.how, follow=Programs(self.follow)),
         )
 
-    def client(self, address: str = "192.0.2.7") -> Client:
-        client = Client(self.net, self.house)
+    def client(self, address: str = "192.0.2.7") -> Wire:
+        client = Wire(self.net, self.house)
         client.session.peer_host = address
         client.say(IDENT)
         return client
