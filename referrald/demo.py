@@ -52,11 +52,10 @@ GUIDE = """\
     curl --user bob:{password} 'imap://{host}:{front}/' -X 'LIST "" *'
     curl --user bob:{password} 'imap://{host}:{front}/{folder};MAILINDEX=1'
 
-  A client that asks for folders on other servers, as Alpine does, is from then on
-  sent there instead:
+  A client that asks for folders on other servers, as Alpine does, is sent there:
 
-    curl --user bob:{password} 'imap://{host}:{front}/' -X 'LIST (REMOTE) "" *'
-    curl -v --user bob:{password} 'imap://{host}:{front}/' -X 'SELECT {folder}'
+    curl --user bob:{password} 'imap://{host}:{front}/' -X 'RLIST "" *' --next \\
+      -v --user bob:{password} 'imap://{host}:{front}/' -X 'SELECT {folder}'
 
     {folder_referral}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import imaplib
+import re
+import subprocess
 from typing import Any
 
 from twisted.internet import reactor
@@ -11,8 +13,22 @@ from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from referrald.demo import NOTICE, PASSWORD, Demo, guide
-from tests.interop.support import free_port
+from tests.interop.support import PATIENCE, free_port, need
 from tests.proves import proves
+
+
+def commands(told: str) -> list[str]:
+    """Give what a guide says to type, but for the program that needs a screen."""
+    lines = re.findall(r"^    ((?:curl|python3) (?:.*\\\n)*.*)$", told, re.MULTILINE)
+    return [line for line in lines if line]
+
+
+def typed(command: str) -> str:
+    """Have a shell run a command; give all that it shows."""
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    return done.stdout + done.stderr
 
 
 class TheDemo(TestCase):
@@ -34,6 +50,30 @@ class TheDemo(TestCase):
             self.assertEqual(names, [b'(\\HasNoChildren) "/" Shared'])
             self.assertIn(refused, told)
             self.assertEqual(await deferToThread(self.log_in, ports[1], "bob", "Shared"), "1")
+
+        return ensureDeferred(work())
+
+    def test_what_it_says_to_type_shows_what_it_says(self) -> Deferred[None]:
+        async def work() -> None:
+            ports = free_port(), free_port()
+            demo = Demo(reactor, *ports)
+            demo.privilegedStartService()
+            demo.startService()
+            self.addCleanup(lambda: maybeDeferred(demo.stopService))
+            need("curl")
+            await demo.servers[-1].ready
+            shown = [await deferToThread(typed, each) for each in commands(guide(*ports))]
+            referral, alice, bob, listed, read, referred, there = shown
+            told = guide(*ports).splitlines()
+            (answer,) = [line.strip() for line in told if line.startswith("    [REFERRAL ")]
+            self.assertIn(answer, referral)
+            for mail in (alice, bob):
+                self.assertIn("Subject: Welcome home", mail)
+            self.assertIn("Shared", listed)
+            for mail in (read, there):
+                self.assertIn("Subject: For everyone", mail)
+            (answer,) = [line.strip() for line in told if line.startswith("    NO [REFERRAL ")]
+            self.assertIn(answer, referred)
 
         return ensureDeferred(work())
 
