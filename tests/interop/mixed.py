@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import imaplib
-import os
 import re
 import signal
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import ClassVar
 
 from tests.interop.shared import entry, message, open_client, table
 from tests.interop.support import PATIENCE, Dovecot, InteropCase, Referrald, quoted
-from tests.interop.together import MANY, TogetherCase, processes
+from tests.interop.together import MANY, TogetherCase, processes, send
 
 FOLDERS = ["shared/Minutes", "shared/Plans", "shared/Plans/2026"]
 
@@ -50,9 +48,7 @@ def kill(home: Dovecot) -> None:
     children = processes(home)
     home.process.kill()
     home.process.wait(PATIENCE)
-    for pid in children:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    send(children, signal.SIGKILL)
 
 
 def put(client: imaplib.IMAP4, mailbox: str, *subjects: str, flags: str = "") -> None:

@@ -12,7 +12,7 @@ import time
 
 from tests.interop.shared import message
 from tests.interop.support import PATIENCE, InteropCase
-from tests.interop.together import HOST, TwoHomes, processes
+from tests.interop.together import HOST, TwoHomes, processes, send
 from tests.proves import proves
 
 BIG = message("big") + b"0123456789abcdef\r\n" * 1_000_000
@@ -57,8 +57,7 @@ class HomeStopped(TwoHomes):
 
     def signal(self, number: signal.Signals, name: str = "") -> None:
         """Send a signal to processes that alice's home has started."""
-        for pid in processes(self.home, name):
-            os.kill(pid, number)
+        send(processes(self.home, name), number)
 
     def others_are_served(self) -> None:
         """Log bob in, and read."""

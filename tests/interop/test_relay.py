@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import fcntl
 import imaplib
-import os
 import re
 import select
 import signal
@@ -14,7 +13,7 @@ import termios
 
 from tests.interop.shared import message, open_client
 from tests.interop.support import Dovecot, InteropCase, Referrald
-from tests.interop.together import MANY, processes
+from tests.interop.together import MANY, processes, send
 from tests.proves import proves
 
 HOST = "127.0.0.1"
@@ -101,8 +100,7 @@ class Relay(InteropCase):
             self.assertRegex(raw.recv(4096), rb"a OK \[CAPABILITY [^\]]*IDLE")
             idle.append(raw)
         # When it has to go in good order Dovecot takes its time.
-        for process in processes(home, "imap"):
-            os.kill(process, signal.SIGKILL)
+        send(processes(home, "imap"), signal.SIGKILL)
         home.stop()
         for raw in idle:
             left = b""

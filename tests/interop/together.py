@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import signal
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +39,22 @@ def processes(home: Dovecot, name: str = "") -> list[int]:
     """Give the processes that a Dovecot has started, of one name or all."""
     pid = home.process.pid
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-    return [
-        int(child)
-        for child in children
-        if name in ("", Path(f"/proc/{child}/comm").read_text(encoding="ascii").strip())
-    ]
+    return [int(child) for child in children if name in ("", _name_of(child))]
+
+
+def _name_of(pid: str) -> str | None:
+    """Name a program that runs; None for one that has ended meanwhile."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text(encoding="ascii").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def send(pids: Iterable[int], number: signal.Signals) -> None:
+    """Send a signal to processes, some of which may have ended by themselves."""
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 class _Starter(InteropCase):
