@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from twisted.mail.imap4 import IAccount, INamespacePresenter
@@ -158,6 +158,11 @@ class ReferralAccount:
         """Count without opening."""
         await self.require(name)
         counts: MailboxStatus = await self.local.status(name)
+        return counts
+
+    async def statuses(self, names: Sequence[str]) -> Mapping[str, MailboxStatus]:
+        """Count many, of names that are here."""
+        counts: Mapping[str, MailboxStatus] = await self.local.statuses(names)
         return counts
 
     async def create(self, name: str, special_use: Sequence[str] = ()) -> None:

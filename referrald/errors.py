@@ -103,6 +103,13 @@ class OverQuota(ReferraldError):
     public = "There is no room left."
 
 
+class CorruptMailbox(ReferraldError):
+    """A mailbox cannot be read as it is; somebody has to look at it."""
+
+    code = "CORRUPTION"
+    public = "This mailbox is damaged. The operator has been told."
+
+
 class MailboxInUse(ReferraldError):
     """The mailbox is on its way to another server, or otherwise locked (RFC 5530)."""
 

@@ -15,6 +15,7 @@ from zope.interface import Attribute, Interface
 
 from referrald.mailmodel import (
     Changes,
+    Column,
     FolderState,
     MailboxDecision,
     MailboxEntry,
@@ -23,7 +24,9 @@ from referrald.mailmodel import (
     Namespaces,
     NewMessage,
     Placed,
+    Quota,
     RemoteMailbox,
+    Stored,
     StoredMessage,
 )
 from referrald.model import (
@@ -225,8 +228,9 @@ class IMailStore(Interface):
     """Keeps mailboxes. May be an `ILifecycle` too.
 
     All that a store raises on purpose is a `referrald.errors.ReferraldError`: `NoSuchMailbox`,
-    `MailboxExists`, `NoPermission`, `OverQuota`, `NotPossible`, `Unavailable`. Names are decoded,
-    and INBOX is written so. What a coroutine has done when it returns has been done for good.
+    `MailboxExists`, `NoPermission`, `OverQuota`, `NotPossible`, `Unavailable`, `CorruptMailbox`.
+    Names are decoded, and INBOX is written so. What a coroutine has done when it returns has been
+    done for good. None of them blocks.
     """
 
     def account(user: str) -> Awaitable[Any]:
@@ -253,8 +257,22 @@ class IMailAccount(Interface):
     def status(name: str) -> Awaitable[MailboxStatus]:
         """Count without opening."""
 
+    def statuses(names: Sequence[str]) -> Awaitable[Mapping[str, MailboxStatus]]:
+        """Count many; those that are not there, or cannot be opened, are left out."""
+
+    append_limit: int | None = Attribute("The bytes that a message may have, None for no limit.")
+
+    def incoming(name: str, size: int) -> Awaitable[Any]:
+        """Get ready to take a message of ``size`` bytes for a mailbox; gives an `IIncoming`.
+
+        Raises what `append` would raise, as far as that can be known.
+        """
+
     def append(name: str, messages: Sequence[NewMessage]) -> Awaitable[Placed]:
-        """Put messages into a mailbox: all of them or none."""
+        """Put messages into a mailbox: all of them or none.
+
+        An `IIncoming` among them is used up, whatever happens.
+        """
 
     def create(name: str, special_use: Sequence[str] = ()) -> Awaitable[None]:
         """Make a mailbox, and the levels above it (RFC 3501 section 6.3.3)."""
@@ -273,6 +291,51 @@ class IMailAccount(Interface):
 
     def unsubscribe(name: str) -> Awaitable[None]:
         """Take a name from the subscriptions; one that is not there is no error."""
+
+
+class IQuotas(Interface):
+    """An `IMailAccount` that limits what is kept (RFC 9208)."""
+
+    def quotas(name: str) -> Awaitable[Sequence[Quota]]:
+        """Give the quota roots of a mailbox, none where nothing limits it.
+
+        The mailbox need not be there.
+        """
+
+    def quota(root: str) -> Awaitable[Quota | None]:
+        """Give a quota root by its name, None when there is none of that name."""
+
+
+class IRights(Interface):
+    """An `IMailAccount` that has mailboxes of others in it (RFC 4314)."""
+
+    def rights(name: str) -> Awaitable[str]:
+        """Give the letters of what the user may do with a mailbox."""
+
+    def acl(name: str) -> Awaitable[Mapping[str, str]]:
+        """Give the letters by identifier; raises `NoPermission` without the right ``a``."""
+
+
+class IIncoming(Interface):
+    """A message that is arriving, and is kept where its store wants it, not in memory."""
+
+    def write(data: bytes) -> Awaitable[None]:
+        """Take the next bytes; who waits for it holds back the client."""
+
+    def discard() -> None:
+        """Forget it all; nothing happens where it has been used up."""
+
+
+class IContent(Interface):
+    """The bytes of one message, to be read piece by piece."""
+
+    size: int = Attribute("How many bytes it has.")
+
+    def read(start: int, length: int) -> Awaitable[bytes]:
+        """Give bytes; fewer than asked for only at the end."""
+
+    def close() -> None:
+        """Let go of it."""
 
 
 class IMailFolder(Interface):
@@ -297,16 +360,28 @@ class IMailFolder(Interface):
     def fetch(uids: Sequence[int]) -> Awaitable[Sequence[StoredMessage]]:
         """Tell of messages what is known without reading them, by UID ascending."""
 
+    def rows(uids: Sequence[int], columns: Sequence[Column]) -> Awaitable[Sequence[Any]]:
+        """Give for each message a tuple of its UID and the columns, by UID ascending.
+
+        See `referrald.mailmodel.Column`. What a store does not keep at hand it finds out.
+        """
+
     def content(uid: int) -> Awaitable[bytes | None]:
         """Give a whole message, None when it is gone."""
 
-    def store(
-        uids: Sequence[int], flags: Sequence[str], mode: int
-    ) -> Awaitable[Mapping[int, tuple[str, ...]]]:
-        """Add (mode 1), remove (-1) or set (0) flags; gives the flags of all ``uids`` afterwards.
+    def read(uid: int) -> Awaitable[Any]:
+        """Open a message for reading: an `IContent`, None when it is gone.
 
-        Raises `NoPermission` when the folder is not writable. Flags are compared without regard to
-        case.
+        It stays readable when the message is removed meanwhile.
+        """
+
+    def store(
+        uids: Sequence[int], flags: Sequence[str], mode: int, unchanged_since: int | None = None
+    ) -> Awaitable[Stored]:
+        """Add (mode 1), remove (-1) or set (0) flags.
+
+        Messages with a modification sequence above ``unchanged_since`` are left alone. Raises
+        `NoPermission` when the folder is not writable. Flags are compared without regard to case.
         """
 
     def expunge(uids: Sequence[int] | None = None) -> Awaitable[Sequence[int]]:
@@ -351,6 +426,9 @@ class IReferralAccount(Interface):
 
     def status(name: str) -> Awaitable[MailboxStatus]:
         """Count without opening."""
+
+    def statuses(names: Sequence[str]) -> Awaitable[Mapping[str, MailboxStatus]]:
+        """As in `IMailAccount`, of names that are here."""
 
     def create(name: str, special_use: Sequence[str] = ()) -> Awaitable[None]:
         """As in `IMailAccount`, and so are those that follow."""

@@ -22,7 +22,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from referrald.errors import ReferraldError, Unavailable
-from referrald.mailmodel import Changes, FolderState, MailboxStatus, NewMessage
+from referrald.mailmodel import Changes, FolderState, MailboxStatus, NewMessage, Stored
 from referrald.message import MessageGone, TwistedMessage, as_text, moment
 
 T = TypeVar("T")
@@ -190,7 +190,8 @@ class TwistedMailbox:
     async def _stored(
         self, picked: Mapping[int, int], flags: Sequence[str], mode: int
     ) -> Mapping[int, tuple[str, ...]]:
-        done: Mapping[int, tuple[str, ...]] = await self.folder.store([*picked], flags, mode)
+        stored: Stored = await self.folder.store([*picked], flags, mode)
+        done = stored.flags
         for uid, names in done.items():
             self._know(names)
             if self.eager and self._listeners:
@@ -339,7 +340,10 @@ class TwistedMailbox:
         self._modseq = changes.modseq
         before = self._uids
         if changes.uids is not None:
-            self._replace(changes.uids)
+            self._replace(tuple(changes.uids))
+        elif changes.arrived or changes.gone:
+            gone = set(changes.gone)
+            self._replace((*(uid for uid in before if uid not in gone), *changes.arrived))
         numbers = {uid: number for number, uid in enumerate(self._uids, 1)} if changes.flags else {}
         told = {}
         for uid, flags in changes.flags.items():

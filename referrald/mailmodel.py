@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
 
 import attrs
 
@@ -120,7 +120,11 @@ class MailboxEntry:
 
 @attrs.frozen(kw_only=True)
 class MailboxStatus:
-    """The counts of a mailbox (RFC 3501 section 6.3.10). size: bytes of all messages (RFC 8438)."""
+    """The counts of a mailbox (RFC 3501 section 6.3.10). size: bytes of all messages (RFC 8438).
+
+    modseq: the highest modification sequence (RFC 7162). deleted_size: bytes of what an EXPUNGE
+    would remove (RFC 9208).
+    """
 
     messages: int
     unseen: int
@@ -128,13 +132,16 @@ class MailboxStatus:
     uid_next: int
     uid_validity: int
     size: int
+    modseq: int = 0
+    deleted_size: int = 0
 
 
 @attrs.frozen(kw_only=True)
 class FolderState:
     """What there is to know of a mailbox when it is opened.
 
-    uids: of all messages, ascending. modseq: the state that all this is of, see `Changes`.
+    uids: of all messages, ascending. modseq: the state that all this is of, see `Changes`; it is
+    the highest modification sequence too (RFC 7162).
     flags: every flag and keyword that messages have or may have.
     permanent: those that a client can change for good; ``\\*`` when it can make new keywords.
     first_unseen: the UID of the first message without ``\\Seen``, None when there is none.
@@ -142,7 +149,7 @@ class FolderState:
 
     uid_validity: int
     uid_next: int
-    uids: tuple[int, ...]
+    uids: Sequence[int]
     modseq: int
     flags: tuple[str, ...]
     permanent: tuple[str, ...]
@@ -153,13 +160,20 @@ class FolderState:
 class Changes:
     """What has happened to a mailbox since a state that is known by its ``modseq``.
 
-    uids: of all messages now, ascending; None when none has come or gone.
+    arrived, gone: the UIDs of messages that have come, and that are there no more, ascending; what
+    has come and gone since is in neither.
+    uids: of all messages now, ascending, in place of both, from a store that does not know them
+    (any more).
     flags: the flags now of messages whose flags have changed, new messages not among them.
+    modseqs: the modification sequences of those messages.
     """
 
     modseq: int
-    uids: tuple[int, ...] | None = None
+    arrived: Sequence[int] = ()
+    gone: Sequence[int] = ()
+    uids: Sequence[int] | None = None
     flags: Mapping[int, tuple[str, ...]] = attrs.field(factory=dict)
+    modseqs: Mapping[int, int] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)
@@ -173,11 +187,59 @@ class StoredMessage:
     modseq: int
 
 
+Column = Literal["flags", "modseq", "size", "received", "envelope", "body", "structure", "fields"]
+"""What a store tells of a message without reading it, all but numbers ready to be sent.
+
+flags: bytes, as between the parentheses of FETCH. modseq, size: numbers. received: bytes, the
+``date-time`` of INTERNALDATE without its quotes. envelope, body, structure: the values of ENVELOPE,
+BODY and BODYSTRUCTURE. fields: the lines of those header fields that are in `COMMON_FIELDS`, in
+their order, as they stand in the message.
+"""
+
+COMMON_FIELDS: Final = frozenset(
+    (
+        b"bcc", b"cc", b"content-transfer-encoding", b"content-type", b"date", b"from",
+        b"importance", b"in-reply-to", b"list-id", b"list-post", b"message-id", b"mime-version",
+        b"newsgroups", b"priority", b"references", b"reply-to", b"sender", b"subject", b"to",
+        b"x-priority",
+    )
+)  # fmt: skip
+"""The header fields, in lower case, that clients ask for often and a store keeps at hand."""
+
+
+@attrs.frozen(kw_only=True)
+class Stored:
+    """What has become of a STORE.
+
+    flags: of all messages that were named and are there, afterwards; modseqs: theirs.
+    unchanged: those that were left alone, for they had changed meanwhile (RFC 7162, MODIFIED).
+    """
+
+    flags: Mapping[int, tuple[str, ...]]
+    modseqs: Mapping[int, int] = attrs.field(factory=dict)
+    unchanged: tuple[int, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Quota:
+    """How much is used of a quota root, and how much may be (RFC 9208).
+
+    storage: bytes; messages: a number of them; each with the limit, None where there is none.
+    """
+
+    root: str
+    storage: tuple[int, int | None] | None = None
+    messages: tuple[int, int | None] | None = None
+
+
 @attrs.frozen(kw_only=True)
 class NewMessage:
-    """A message to be put into a mailbox. received: None means now."""
+    """A message to be put into a mailbox. received: None means now.
 
-    content: bytes = attrs.field(repr=False)
+    content: the bytes, or the `IIncoming` of the account that has taken them.
+    """
+
+    content: Any = attrs.field(repr=False)
     flags: tuple[str, ...] = ()
     received: datetime | None = None
 

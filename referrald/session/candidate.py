@@ -8,8 +8,10 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Final
 
-from referrald.session import edge, headers, mime
-from referrald.session.mime import Part
+from referrald.mime import headers
+from referrald.mime import parts as mime
+from referrald.mime.parts import Part
+from referrald.session import edge
 
 NUMBERS: Final = 0
 ATTRIBUTES: Final = 1

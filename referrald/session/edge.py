@@ -16,7 +16,7 @@ from typing import Any, Final
 from twisted.mail.imap4 import IMessageFile, MessageSet
 
 from referrald.errors import NotPossible
-from referrald.session import headers
+from referrald.mime import headers
 from referrald.wire.arguments import SYSTEM_FLAGS
 
 BATCH: Final = 100

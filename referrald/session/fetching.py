@@ -9,9 +9,10 @@ from typing import Any, Final, cast
 import attrs
 
 from referrald.errors import WireError
-from referrald.session import edge, mime
-from referrald.session.mime import Part, Section, Text
-from referrald.session.structure import body_structure, envelope
+from referrald.mime import parts as mime
+from referrald.mime.parts import Part, Section, Text
+from referrald.mime.structure import body_structure, envelope
+from referrald.session import edge
 from referrald.wire.arguments import Arguments
 from referrald.wire.reader import Command
 from referrald.wire.response import Wire, astring, literal, nstring, number, paren_list, quoted

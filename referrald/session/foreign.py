@@ -8,12 +8,13 @@ subscriptions, be there such mailboxes or not.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from twisted.mail.imap4 import INamespacePresenter
 from zope.interface import implementer
 
-from referrald.errors import MailboxExists, NoSuchMailbox, NotPossible
+from referrald.errors import MailboxExists, NoSuchMailbox, NotPossible, ReferraldError
 from referrald.interfaces import IReferralAccount
 from referrald.mailmodel import (
     MailboxDecision,
@@ -110,6 +111,14 @@ class ForeignAccount:
             uid_validity=uid_validity,
             size=0,
         )
+
+    async def statuses(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
+        """Count many, one after the other; those that cannot be counted are left out."""
+        found = {}
+        for name in names:
+            with suppress(ReferraldError):
+                found[name] = await self.status(name)
+        return found
 
     async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox."""

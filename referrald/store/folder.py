@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from zope.interface import implementer
 
 from referrald.errors import NoPermission, NoSuchMailbox
 from referrald.interfaces import IMailFolder
-from referrald.mailmodel import Changes, FolderState, Placed, StoredMessage
-from referrald.store.mailbox import Mailbox
+from referrald.mailmodel import Changes, Column, FolderState, Placed, Stored, StoredMessage
+from referrald.store.contents import MemoryContent
+from referrald.store.describing import date_time, describe
+from referrald.store.mailbox import Mailbox, Message
 
 
 @implementer(IMailFolder)
@@ -56,15 +59,35 @@ class MemoryFolder:
         """Give a whole message, None when it is gone."""
         return next((message.content for message in self._here().pick([uid])), None)
 
+    async def rows(self, uids: Sequence[int], columns: Sequence[Column]) -> list[Any]:
+        """Give for each message a tuple of its UID and the columns."""
+        return [_row(message, columns) for message in self._here().pick(uids)]
+
+    async def read(self, uid: int) -> MemoryContent | None:
+        """Open a message for reading, None when it is gone."""
+        content = await self.content(uid)
+        return None if content is None else MemoryContent(content)
+
     async def store(
-        self, uids: Sequence[int], flags: Sequence[str], mode: int
-    ) -> Mapping[int, tuple[str, ...]]:
+        self,
+        uids: Sequence[int],
+        flags: Sequence[str],
+        mode: int,
+        unchanged_since: int | None = None,
+    ) -> Stored:
         """Add (mode 1), remove (-1) or set (0) flags."""
         mailbox = self._here(change=True)
         messages = mailbox.pick(uids)
-        if mailbox.store(messages, flags, mode):
+        changed = [
+            each for each in messages if unchanged_since is None or each.modseq <= unchanged_since
+        ]
+        if mailbox.store(changed, flags, mode):
             mailbox.tell()
-        return {message.uid: message.flags for message in messages}
+        return Stored(
+            flags={message.uid: message.flags for message in messages},
+            modseqs={message.uid: message.modseq for message in messages},
+            unchanged=tuple(message.uid for message in messages if message not in changed),
+        )
 
     async def expunge(self, uids: Sequence[int] | None = None) -> list[int]:
         """Remove messages marked ``\\Deleted``."""
@@ -104,3 +127,14 @@ class MemoryFolder:
         for end in self._ends:
             end()
         self._ends.clear()
+
+
+def _row(message: Message, columns: Sequence[Column]) -> tuple[Any, ...]:
+    found = describe(message.content, columns)
+    plain = {
+        "flags": " ".join(message.flags).encode("ascii"),
+        "modseq": message.modseq,
+        "size": len(message.content),
+        "received": date_time(message.received),
+    }
+    return (message.uid, *(found.get(column, plain.get(column)) for column in columns))

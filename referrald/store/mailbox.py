@@ -93,20 +93,28 @@ class Mailbox:
             uid_next=self._uid_next,
             uid_validity=self.uid_validity,
             size=sum(len(message.content) for message in messages),
+            modseq=self.modseq,
+            deleted_size=sum(len(m.content) for m in messages if "\\Deleted" in m.flags),
         )
 
     def changes(self, since: int) -> Changes:
         """Tell what has happened since a state."""
         if since >= self.modseq:
             return Changes(modseq=self.modseq)
-        flags = {}
+        flags: dict[int, Message] = {}
         for uid, message in reversed(self._changed.items()):
             if message.modseq <= since:
                 break
             if message.added <= since:
-                flags[uid] = message.flags
+                flags[uid] = message
         uids = tuple(self._messages) if self._membership > since else None
-        return Changes(modseq=self.modseq, uids=uids, flags=dict(sorted(flags.items())))
+        told = sorted(flags.items())
+        return Changes(
+            modseq=self.modseq,
+            uids=uids,
+            flags={uid: message.flags for uid, message in told},
+            modseqs={uid: message.modseq for uid, message in told},
+        )
 
     def all(self) -> list[Message]:
         """Give every message, by UID ascending."""

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
 
 from zope.interface import implementer
 
+from referrald.errors import NoSuchMailbox, OverQuota
 from referrald.interfaces import IMailAccount, IMailStore
 from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed
 from referrald.store import room as cost
+from referrald.store.contents import MemoryIncoming, whole
 from referrald.store.folder import MemoryFolder
 from referrald.store.mailbox import Draft, Mailbox
 from referrald.store.names import DELIMITER, INBOX, checked, is_below, undelimited
@@ -41,6 +44,7 @@ class MemoryAccount:
     """One user's mailboxes, and those that are shared by all."""
 
     delimiter = DELIMITER
+    append_limit = cost.ACCOUNT_BYTES
 
     def __init__(
         self, user: str, clock: Callable[[], float] = time.time, shared: Tree | None = None
@@ -97,10 +101,29 @@ class MemoryAccount:
         """Count without opening."""
         return self._find(name).status()
 
+    async def statuses(self, names: Sequence[str]) -> dict[str, MailboxStatus]:
+        """Count many."""
+        found = {}
+        for name in names:
+            with suppress(NoSuchMailbox):
+                found[name] = self._find(name).status()
+        return found
+
+    async def incoming(self, name: str, size: int) -> MemoryIncoming:
+        """Get ready to take a message."""
+        mailbox = self._find(name)
+        if size > mailbox.room.left:
+            raise OverQuota(f"{size} bytes wanted, {mailbox.room.left} left")
+        return MemoryIncoming()
+
     async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
         """Put messages into a mailbox."""
+        contents = [whole(new.content) for new in messages]
         mailbox = self._find(name)
-        drafts = [(new.content, new.flags, self._arrival(new.received)) for new in messages]
+        drafts = [
+            (content, new.flags, self._arrival(new.received))
+            for content, new in zip(contents, messages, strict=True)
+        ]
         uids = mailbox.add(drafts)
         if uids:
             mailbox.tell()

@@ -129,12 +129,13 @@ class MessagesContract(StoreCase):
         _account, folder = await self.box(store, b"a", b"b")
         one, two = await uids(folder)
         await folder.store([one], ["\\Seen", "$A"], 1)
-        found = await folder.store([two, one], ["\\Seen"], 1)
+        found = (await folder.store([two, one], ["\\Seen"], 1)).flags
         self.assertEqual(_sorted(found), {one: ["$A", "\\Seen"], two: ["\\Seen"]})
-        self.assertEqual(_sorted(await folder.store([one], ["\\Seen"], -1)), {one: ["$A"]})
-        found = await folder.store([one, two], ["\\Draft"], 0)
+        gone = await folder.store([one], ["\\Seen"], -1)
+        self.assertEqual(_sorted(gone.flags), {one: ["$A"]})
+        found = (await folder.store([one, two], ["\\Draft"], 0)).flags
         self.assertEqual(_sorted(found), {one: ["\\Draft"], two: ["\\Draft"]})
-        self.assertEqual(_sorted(await folder.store([one], [], 0)), {one: []})
+        self.assertEqual(_sorted((await folder.store([one], [], 0)).flags), {one: []})
         self.assertEqual(await flags(folder), [[], ["\\Draft"]])
 
     @with_store
@@ -167,7 +168,8 @@ class MessagesContract(StoreCase):
         asked = [three, 4_000_000, two, one, three]
         self.assertEqual([found.uid for found in await folder.fetch(asked)], [one, three])
         self.assertIsNone(await folder.content(two))
-        self.assertEqual(set(await folder.store(asked, ["\\Seen"], 1)), {one, three})
+        stored = await folder.store(asked, ["\\Seen"], 1)
+        self.assertEqual(set(stored.flags), {one, three})
         await account.create("target")
         self.assertEqual((await folder.copy(asked, "target")).sources, (one, three))
         self.assertEqual((await folder.move([two], "target")).sources, ())

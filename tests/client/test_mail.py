@@ -18,8 +18,8 @@ from referrald.imapurl import parse
 from referrald.mailmodel import MailboxLocation, Replica
 from referrald.model import Server
 from tests.client.net import Net, Scripted
+from tests.mime.mail import NESTED, SIMPLE
 from tests.proves import proves
-from tests.session.mail import NESTED, SIMPLE
 from tests.session.native import OTHER, Site, done
 
 

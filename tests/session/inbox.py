@@ -5,8 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
+from tests.mime.mail import NESTED, SIMPLE
 from tests.session.boxes import MemoryMailbox
-from tests.session.mail import NESTED, SIMPLE
 from tests.session.memory import AccountRealm, MemoryAccount
 from tests.session.responses import fetched, lines
 from tests.session.support import Client, House

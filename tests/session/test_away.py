@@ -6,8 +6,8 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailmodel import MailboxLocation, Replica
+from tests.mime.mail import SIMPLE
 from tests.proves import proves
-from tests.session.mail import SIMPLE
 from tests.session.native import OTHER, done
 from tests.session.relayed import SECOND, Both, Wire
 

@@ -8,8 +8,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.session.away import NEWS
 from tests.client.net import Scripted
+from tests.mime.mail import SIMPLE
 from tests.proves import proves
-from tests.session.mail import SIMPLE
 from tests.session.native import OTHER
 from tests.session.relayed import SECOND, Both
 

@@ -12,10 +12,10 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import NotPossible
+from referrald.mime.parts import parse
 from referrald.session import edge
-from referrald.session.mime import parse
+from tests.mime.mail import NESTED
 from tests.session.foreign import Message
-from tests.session.mail import NESTED
 
 WHEN = datetime(1996, 7, 7, 2, 44, 25, tzinfo=timezone(-timedelta(hours=7)))
 

@@ -6,10 +6,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import WireError
 from referrald.session.fetching import fetch as read
+from tests.mime.mail import NESTED, SIMPLE
 from tests.proves import proves
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import DATE, Home, fetch, say
-from tests.session.mail import NESTED, SIMPLE
 from tests.session.responses import check_body, check_envelope
 from tests.wire.support import one
 

@@ -10,10 +10,10 @@ from referrald.errors import NoPermission
 from referrald.model import Serve
 from referrald.routing.guard import StormBreaker
 from referrald.session.programs import Programs
+from tests.mime.mail import SIMPLE
 from tests.proves import proves
 from tests.session.abroad import DOWN, MOVING, Site, at, url
 from tests.session.inbox import fetch, say
-from tests.session.mail import SIMPLE
 
 BOTH = at(url("FOO"), url("BAR", "s3.example"))
 PLACES = {

@@ -9,10 +9,10 @@ from twisted.mail.imap4 import INamespacePresenter
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from tests.mime.mail import NESTED, SIMPLE
 from tests.proves import proves
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import Home, say
-from tests.session.mail import NESTED, SIMPLE
 from tests.session.memory import MemoryAccount
 from tests.session.responses import lines
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Limits
+from tests.mime.mail import NESTED, SIMPLE
 from tests.proves import proves
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import DATE, Home, fetch, say
-from tests.session.mail import NESTED, SIMPLE
 
 
 @proves("base:STORE")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailmodel import MailboxLocation, Replica
+from tests.mime.mail import NESTED, SIMPLE
 from tests.proves import proves
 from tests.session.inbox import fetch, say
-from tests.session.mail import NESTED, SIMPLE
 from tests.session.native import OWN, Site
 
 

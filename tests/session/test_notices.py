@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Limits
+from tests.mime.mail import SIMPLE
 from tests.proves import proves
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import Home, say
-from tests.session.mail import SIMPLE
 from tests.session.responses import lines
 from tests.session.support import Client
 

@@ -7,9 +7,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.session.pace import TURN, Pace
+from tests.mime.mail import SIMPLE
 from tests.proves import proves
 from tests.session.inbox import Home
-from tests.session.mail import SIMPLE
 from tests.session.support import ExactWheel
 
 

@@ -14,8 +14,8 @@ from referrald.relay.circuit import SHORTEST
 from referrald.relay.connector import RelaySettings
 from referrald.relay.proxyheader import proxy_header
 from referrald.session.relaying import ANSWERS_WITHIN, Secret, secret_of
+from tests.mime.mail import SIMPLE
 from tests.proves import proves
-from tests.session.mail import SIMPLE
 from tests.session.native import Site
 from tests.session.relaycase import HELLO, HOME, LOGIN, RelayCase, Wire
 

@@ -11,10 +11,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from referrald.errors import WireError
 from referrald.session.searching import MAX_DEPTH, MAX_KEYS
 from referrald.session.searching import search as read
+from tests.mime.mail import NESTED, ODD, SIMPLE
 from tests.proves import proves
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import Home, say
-from tests.session.mail import NESTED, ODD, SIMPLE
 from tests.wire.support import one
 
 ENCODED = (

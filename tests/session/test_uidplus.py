@@ -5,10 +5,10 @@ from __future__ import annotations
 from twisted.internet.defer import succeed
 from twisted.trial.unittest import SynchronousTestCase
 
+from tests.mime.mail import SIMPLE
 from tests.proves import proves
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import Home, say
-from tests.session.mail import SIMPLE
 
 
 class NewUids(SynchronousTestCase):

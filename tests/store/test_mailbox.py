@@ -93,7 +93,7 @@ class FolderMachine(RuleBasedStateMachine):
     def store(self, uids: list[int], flags: list[str], mode: int) -> None:
         """Change flags."""
         box = self.boxes["a"]
-        found = now(self.folders["a"].store(uids, flags, mode))
+        found = now(self.folders["a"].store(uids, flags, mode)).flags
         there = sorted(set(uids) & set(box))
         for uid in there:
             if mode < 0:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.trial.unittest import TestCase
 
-from referrald.mailmodel import Changes, MailboxEntry
+from referrald.mailmodel import Changes, MailboxEntry, Stored
 from referrald.store.folder import MemoryFolder
 from referrald.store.mailbox import Draft, Mailbox
 from referrald.store.memory import MemoryStore
@@ -124,9 +124,9 @@ class TheSuiteItself(TestCase):
     def test_it_notices_an_answer_without_the_unchanged(self) -> None:
         async def store(
             folder: MemoryFolder, uids: Sequence[int], flags: Sequence[str], mode: int
-        ) -> Mapping[int, tuple[str, ...]]:
+        ) -> Stored:
             folder._mailbox.store(folder._mailbox.pick(uids), flags, mode)
-            return {}
+            return Stored(flags={})
 
         self.patch(MemoryFolder, "store", store)
         self.caught("test_flags_are_added_removed_and_set")

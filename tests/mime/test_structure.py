@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.session.mime import parse
-from referrald.session.structure import body_structure, envelope
+from referrald.mime.parts import parse
+from referrald.mime.structure import body_structure, envelope
+from tests.mime.mail import NESTED, ODD, SIMPLE
 from tests.proves import proves
-from tests.session.mail import NESTED, ODD, SIMPLE
 from tests.session.responses import check_body, check_envelope, value
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.session.addresses import GROUP_END, NO_HOST, Address, addresses
+from referrald.mime.addresses import GROUP_END, NO_HOST, Address, addresses
 from tests.proves import proves
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.session import mime
-from referrald.session.mime import Section, Text, parse, part_at, section
+from referrald.mime import parts as mime
+from referrald.mime.parts import Section, Text, parse, part_at, section
+from tests.mime.mail import NESTED, ODD, SIMPLE
 from tests.proves import proves
-from tests.session.mail import NESTED, ODD, SIMPLE
 
 TEXTS = ("", "HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT", "TEXT", "MIME")
 

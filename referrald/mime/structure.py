@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from referrald.session import headers
-from referrald.session.addresses import Address, addresses
-from referrald.session.headers import MediaType, Parameters
-from referrald.session.mime import Part
+from referrald.mime import headers
+from referrald.mime.addresses import Address, addresses
+from referrald.mime.headers import MediaType, Parameters
+from referrald.mime.parts import Part
 from referrald.wire.response import Wire, nstring, number, paren_list, string
 
 NIL: Final = nstring(None)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.session import headers
+from referrald.mime import headers
 
 
 class Fields(SynchronousTestCase):

@@ -13,8 +13,8 @@ from typing import Final, Literal
 
 import attrs
 
-from referrald.session import headers
-from referrald.session.headers import Field, MediaType
+from referrald.mime import headers
+from referrald.mime.headers import Field, MediaType
 
 MAX_DEPTH: Final = 50
 """Levels of parts in parts; what is deeper is shown as opaque data."""
