@@ -15,7 +15,6 @@ from twisted.cred.strcred import makeChecker
 from referrald import __version__
 from referrald.auth.authenticator import Authenticator
 from referrald.auth.certificates import CertificateChecker
-from referrald.auth.pool import HashingPool
 from referrald.auth.stored import StoredPasswordChecker
 from referrald.choices import choosing_for
 from referrald.config.endpoints import endpoint_port
@@ -49,6 +48,7 @@ from referrald.session.habits import Habits
 from referrald.session.programs import Programs
 from referrald.store.memory import MemoryStore
 from referrald.transcript import transcript
+from referrald.workers import WorkerPool
 
 LOOP_COUNT, LOOP_WINDOW = 20, 10.0
 """So many referrals to one mailbox within so many seconds mean that two servers disagree."""
@@ -139,7 +139,7 @@ class Assembly:
             (settings.name, settings.factory.build(settings.options, reactor))
             for settings in config.backends
         ]
-        self.pool = HashingPool(reactor, workers=config.auth.workers)
+        self.pool = WorkerPool(reactor, workers=config.auth.workers)
         self.directory = Directory(
             self.backends,
             clock=reactor,

@@ -14,12 +14,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from referrald.auth import schemes
-from referrald.auth.pool import Pool
 from referrald.auth.schemes import SchemeError, is_cheap, verify
 from referrald.auth.scram import ITERATIONS, SALT_SIZE, derive_keys, prepared_password
 from referrald.errors import Unavailable
 from referrald.interfaces import IPasswordSamples, IPasswordStore, IScramKeys
 from referrald.model import ScramKeys, StoredPassword
+from referrald.workers import Pool
 
 DERIVED_KEPT = 1_000
 TOLD_KEPT = 1_000

@@ -15,7 +15,6 @@ from zope.interface import implementer
 from referrald.auth.authenticator import NO_PASSWORD, NOBODY, Authenticator
 from referrald.auth.certificates import CertificateChecker
 from referrald.auth.credentials import ClientCertificate
-from referrald.auth.pool import Inline
 from referrald.auth.schemes import make
 from referrald.auth.scram import derive_keys
 from referrald.auth.stored import StoredPasswordChecker
@@ -27,6 +26,7 @@ from referrald.errors import (
 )
 from referrald.interfaces import IBearerToken, IClientCertificate, IScramKeys
 from referrald.model import ScramKeys
+from referrald.workers import Inline
 from tests.auth.support import AuthTestCase, CountingPool, DictStore, ScriptedChecker
 from tests.proves import proves
 

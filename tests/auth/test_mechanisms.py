@@ -11,7 +11,6 @@ from referrald.auth.authenticator import Authenticator
 from referrald.auth.certificates import CertificateChecker
 from referrald.auth.credentials import ClientCertificate
 from referrald.auth.mechanisms import MECHANISMS
-from referrald.auth.pool import Inline
 from referrald.auth.schemes import make
 from referrald.auth.stored import StoredPasswordChecker
 from referrald.errors import (
@@ -22,6 +21,7 @@ from referrald.errors import (
     WireError,
 )
 from referrald.interfaces import IBearerToken
+from referrald.workers import Inline
 from tests.auth.support import AuthTestCase, DictStore, ScriptedChannel, ScriptedChecker
 from tests.auth.test_scram import answer
 from tests.proves import proves

@@ -7,9 +7,9 @@ from twisted.internet.defer import CancelledError
 from twisted.python.failure import Failure
 from zope.interface.verify import verifyObject
 
-from referrald.auth.pool import HashingPool, Inline
 from referrald.errors import Unavailable
 from referrald.interfaces import ILifecycle
+from referrald.workers import Inline, WorkerPool
 from tests.auth.support import AuthTestCase
 from tests.proves import proves
 
@@ -52,7 +52,7 @@ class Reactor:
 class HashingPoolTests(AuthTestCase):
     def setUp(self) -> None:
         self.threads = Threads()
-        self.pool = HashingPool(Reactor(), workers=1, queue=1, threads=self.threads)
+        self.pool = WorkerPool(Reactor(), workers=1, queue=1, threads=self.threads)
         self.result(self.pool.start())
 
     def test_it_has_a_lifecycle(self) -> None:
@@ -103,17 +103,17 @@ class HashingPoolTests(AuthTestCase):
         self.assertEqual(done, [])
 
     def test_a_pool_that_is_not_started_refuses(self) -> None:
-        pool = HashingPool(Reactor(), threads=Threads())
+        pool = WorkerPool(Reactor(), threads=Threads())
         self.failure(pool.run(int), Unavailable)
 
 
 class RealThreadsTests(AuthTestCase):
     def test_no_thread_is_there_before_there_is_work(self) -> None:
-        pool = HashingPool(Reactor(), workers=3, name="hashing")
+        pool = WorkerPool(Reactor(), workers=3, name="hashing")
         self.result(pool.start())
         self.addCleanup(pool.stop)
         self.assertEqual(pool._threads.threads, [])
-        self.assertEqual((pool._threads.max, pool._threads.name), (3, "hashing"))
+        self.assertEqual((pool._threads.max, pool._threads.name), (3, "referrald-hashing"))
 
 
 class InlineTests(AuthTestCase):

@@ -1,4 +1,4 @@
-"""Threads for slow hashes: few, named, with a queue that has an end."""
+"""Threads for work that takes long or blocks: few, named, with a queue that has an end."""
 
 from __future__ import annotations
 
@@ -26,10 +26,11 @@ class Pool(Protocol):
 
 
 @implementer(ILifecycle)
-class HashingPool:
+class WorkerPool:
     """Runs work in at most ``workers`` threads; at most ``queue`` more wait for one.
 
     Threads are started when they are first needed, so not before a daemon has forked.
+    name: what the threads are for, in their names and in errors.
     threads: for tests, what is used in place of Twisted's `ThreadPool`.
     """
 
@@ -39,11 +40,14 @@ class HashingPool:
         *,
         workers: int = 2,
         queue: int = 200,
-        name: str = "referrald-hash",
+        name: str = "hashing",
         threads: Any = None,
     ) -> None:
         self._reactor = reactor
-        self._threads = threads or ThreadPool(minthreads=0, maxthreads=workers, name=name)
+        self._name = name
+        self._threads = threads or ThreadPool(
+            minthreads=0, maxthreads=workers, name=f"referrald-{name}"
+        )
         self._room = workers + queue
         self._pending = 0
         self._running = False
@@ -68,16 +72,16 @@ class HashingPool:
     def run(self, work: Callable[..., Result], *arguments: Any) -> Deferred[Result]:
         """Do ``work(*arguments)`` in a thread."""
         if not self._running:
-            return execute(_refuse, "the hashing pool is stopped")
+            return execute(_refuse, f"the {self._name} pool is stopped")
         if self._pending >= self._room:
             return execute(
-                _refuse, f"the hashing pool is full ({self._pending} at work or waiting)"
+                _refuse, f"the {self._name} pool is full ({self._pending} at work or waiting)"
             )
         outcome: Deferred[Result] = Deferred()
 
         def unless_given_up() -> Result:
             if outcome.called or not self._running:
-                raise Unavailable("the hashing pool is stopped")
+                raise Unavailable(f"the {self._name} pool is stopped")
             return work(*arguments)
 
         self._pending += 1
