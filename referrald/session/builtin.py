@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from referrald.session import (
+    appending,
     away,
     elsewhere,
     fetching,
@@ -59,7 +60,7 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("UNSELECT", SELECT, grammar.no_args, mailboxes.unselect),
     ("CHECK", SELECT, grammar.no_args, mailboxes.check),
     ("EXPUNGE", SELECT, grammar.no_args, mailboxes.expunge),
-    ("APPEND", AUTH, grammar.append, messages.append),
+    ("APPEND", AUTH, grammar.append, appending.append),
     ("IDLE", AUTH - AWAY, grammar.no_args, messages.idle),
     ("FETCH", SELECT, fetching.fetch, messages.fetch),
     ("STORE", SELECT, grammar.store, messages.store),

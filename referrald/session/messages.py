@@ -1,4 +1,4 @@
-"""Commands on messages: FETCH, STORE, COPY, SEARCH, their UID forms, APPEND and IDLE.
+"""Commands on messages: FETCH, STORE, COPY, SEARCH, their UID forms, and IDLE.
 
 Messages are asked for by UID, whatever the client calls them: see `referrald.session.view`.
 """
@@ -6,8 +6,6 @@ Messages are asked for by UID, whatever the client calls them: see `referrald.se
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.mail.imap4 import MailboxException
@@ -22,7 +20,7 @@ from referrald.session.searching import CHARSETS, Search
 from referrald.session.table import Answer
 from referrald.session.view import View
 from referrald.wire.arguments import SYSTEM_FLAGS
-from referrald.wire.reader import Command, Literal
+from referrald.wire.reader import Command
 from referrald.wire.response import (
     Code,
     StatusError,
@@ -137,7 +135,7 @@ async def store(
         return NO_SUCH_NUMBER
     if not session.writable:
         return READ_ONLY
-    if not await _known_flags(session.mbox, flags):
+    if not await known_flags(session.mbox, flags):
         return NO_SUCH_FLAG
     changed: dict[int, Any] = {}
     if uids:
@@ -164,7 +162,7 @@ async def _tell_stored(
         session.untagged(number(its_number), b"FETCH", paren_list(*items))
 
 
-async def _known_flags(box: Any, flags: Sequence[str]) -> bool:
+async def known_flags(box: Any, flags: Sequence[str]) -> bool:
     """Say whether none of ``flags`` is a system flag that nobody knows."""
     strange = [flag for flag in flags if flag[0] == "\\" and flag not in SYSTEM_FLAGS.values()]
     if not strange:
@@ -173,7 +171,7 @@ async def _known_flags(box: Any, flags: Sequence[str]) -> bool:
     return all(flag.lower() in known for flag in strange)
 
 
-# -- COPY and APPEND -------------------------------------------------------------------------
+# -- COPY ------------------------------------------------------------------------------------
 
 
 async def copy(
@@ -251,29 +249,6 @@ def inside(session: ReferralServer, box: Any) -> Any:
     """Give the selected folder where it and ``box`` are of one store, which copies by itself."""
     folder = getattr(session.mbox, "folder", None)
     return None if getattr(box, "folder", None) is None else folder
-
-
-async def append(
-    session: ReferralServer,
-    name: str,
-    flags: tuple[str, ...],
-    date: datetime | None,
-    message: Literal,
-) -> Answer:
-    """Put a message into a mailbox (RFC 3501 section 6.3.11)."""
-    if message.binary:
-        raise WireError("A literal8 is not allowed there.")
-    try:
-        async with target(session, name) as box:
-            if not await _known_flags(box, flags):
-                return NO_SUCH_FLAG
-            when = None if date is None else edge.date_time(date).encode("ascii")
-            made = await edge.ask(box, "addMessage", BytesIO(message.value), list(flags), when)
-            return ok("Appended.", await uidplus.appended(box, made))
-    except MailboxReferral as error:
-        if not beyond.carried(session, error):
-            raise
-        return await transfer.append_there(session, error.replicas, flags, date, message)
 
 
 # -- SEARCH ----------------------------------------------------------------------------------
