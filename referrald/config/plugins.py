@@ -22,6 +22,7 @@ from referrald.interfaces import IProtocolExtension, IReferralBackendFactory
 BUILT_IN = {
     "table": "referrald.backends.table:factory",
     "passwd-file": "referrald.backends.passwdfile:factory",
+    "dns": "referrald.backends.dns:factory",
 }
 
 

@@ -11,7 +11,7 @@ import attrs
 
 from referrald.errors import Unavailable
 from referrald.model import Home, Login, Security, Server
-from referrald.routing.spreading import order_for
+from referrald.spreading import order_for
 
 
 class Nonsense(Unavailable):

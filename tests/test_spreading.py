@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Home, Login, Server
 from referrald.routing.asking import Nonsense, ask
-from referrald.routing.spreading import order_for
+from referrald.spreading import order_for
 from referrald.testing import MemoryBackend
 
 SERVERS = st.lists(
