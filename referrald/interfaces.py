@@ -271,7 +271,8 @@ class IMailAccount(Interface):
     def append(name: str, messages: Sequence[NewMessage]) -> Awaitable[Placed]:
         """Put messages into a mailbox: all of them or none.
 
-        An `IIncoming` among them is used up, whatever happens.
+        An `IIncoming` among them is used up, whatever happens; one that has been used up or
+        discarded before raises `NotPossible`.
         """
 
     def create(name: str, special_use: Sequence[str] = ()) -> Awaitable[None]:
@@ -320,7 +321,10 @@ class IIncoming(Interface):
     """A message that is arriving, and is kept where its store wants it, not in memory."""
 
     def write(data: bytes) -> Awaitable[None]:
-        """Take the next bytes; who waits for it holds back the client."""
+        """Take the next bytes; who waits for it holds back the client.
+
+        Raises `NotPossible` where that is more than was announced.
+        """
 
     def discard() -> None:
         """Forget it all; nothing happens where it has been used up."""

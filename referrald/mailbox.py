@@ -342,7 +342,7 @@ class TwistedMailbox:
         if changes.uids is not None:
             self._replace(tuple(changes.uids))
         elif changes.arrived or changes.gone:
-            gone = set(changes.gone)
+            gone = self._ghosts.union(changes.gone)
             self._replace((*(uid for uid in before if uid not in gone), *changes.arrived))
         numbers = {uid: number for number, uid in enumerate(self._uids, 1)} if changes.flags else {}
         told = {}

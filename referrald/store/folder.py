@@ -78,15 +78,14 @@ class MemoryFolder:
         """Add (mode 1), remove (-1) or set (0) flags."""
         mailbox = self._here(change=True)
         messages = mailbox.pick(uids)
-        changed = [
-            each for each in messages if unchanged_since is None or each.modseq <= unchanged_since
-        ]
-        if mailbox.store(changed, flags, mode):
+        since = mailbox.modseq if unchanged_since is None else unchanged_since
+        others = tuple(message.uid for message in messages if message.modseq > since)
+        if mailbox.store([each for each in messages if each.modseq <= since], flags, mode):
             mailbox.tell()
         return Stored(
             flags={message.uid: message.flags for message in messages},
             modseqs={message.uid: message.modseq for message in messages},
-            unchanged=tuple(message.uid for message in messages if message not in changed),
+            unchanged=others,
         )
 
     async def expunge(self, uids: Sequence[int] | None = None) -> list[int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import takewhile
 
 import attrs
 from twisted.logger import Logger
@@ -12,6 +14,9 @@ from referrald.mailmodel import Changes, FolderState, MailboxStatus, Placed, Sto
 from referrald.store import room as cost
 from referrald.store.flags import Flags
 from referrald.store.room import Room
+
+REMEMBERED = 100
+"""Removed messages that a mailbox still knows of: who has not looked for longer is told of all."""
 
 Draft = tuple[bytes, Sequence[str], datetime]
 """What is to become a message: its content, its flags, when it was received."""
@@ -61,7 +66,9 @@ class Mailbox:
         self.used = 0
         self.modseq = 1
         self._uid_next = 1
-        self._membership = 1
+        # The states in which a message went and came, and its UID; the last one is at the end.
+        self._gone: deque[tuple[int, int, int]] = deque()
+        self._forgotten = 0
         self._flags = Flags()
         # Both in the order of their keys' meaning: UIDs only grow; the last changed is at the end.
         self._messages: dict[int, Message] = {}
@@ -101,20 +108,34 @@ class Mailbox:
         """Tell what has happened since a state."""
         if since >= self.modseq:
             return Changes(modseq=self.modseq)
-        flags: dict[int, Message] = {}
-        for uid, message in reversed(self._changed.items()):
-            if message.modseq <= since:
-                break
-            if message.added <= since:
-                flags[uid] = message
-        uids = tuple(self._messages) if self._membership > since else None
-        told = sorted(flags.items())
+        told = self._changed_since(since)
+        flags = {message.uid: message.flags for message in told}
+        modseqs = {message.uid: message.modseq for message in told}
+        if since < self._forgotten:
+            uids = tuple(self._messages)
+            return Changes(modseq=self.modseq, uids=uids, flags=flags, modseqs=modseqs)
         return Changes(
             modseq=self.modseq,
-            uids=uids,
-            flags={uid: message.flags for uid, message in told},
-            modseqs={uid: message.modseq for uid, message in told},
+            arrived=self._arrived_since(since),
+            gone=self._gone_since(since),
+            flags=flags,
+            modseqs=modseqs,
         )
+
+    def _changed_since(self, since: int) -> list[Message]:
+        """Give the messages whose flags have changed, by UID ascending; new ones are not among."""
+        later = takewhile(lambda each: each.modseq > since, reversed(self._changed.values()))
+        return sorted((each for each in later if each.added <= since), key=lambda each: each.uid)
+
+    def _arrived_since(self, since: int) -> tuple[int, ...]:
+        """Give the UIDs of new messages, ascending."""
+        later = takewhile(lambda each: each.added > since, reversed(self._messages.values()))
+        return tuple(each.uid for each in later)[::-1]
+
+    def _gone_since(self, since: int) -> tuple[int, ...]:
+        """Give the UIDs of messages that were there then, ascending."""
+        later = takewhile(lambda each: each[0] > since, reversed(self._gone))
+        return tuple(sorted(uid for _when, added, uid in later if added <= since))
 
     def all(self) -> list[Message]:
         """Give every message, by UID ascending."""
@@ -138,7 +159,7 @@ class Mailbox:
         self._flags.add(fresh)
         first = self._uid_next
         if drafts:
-            self._membership = self.modseq = self.modseq + 1
+            self.modseq += 1
         for (content, _, received), flags in zip(drafts, spelled, strict=True):
             self._messages[self._uid_next] = Message(
                 uid=self._uid_next,
@@ -194,8 +215,10 @@ class Mailbox:
         for message in messages:
             del self._messages[message.uid]
             self._changed.pop(message.uid, None)
-        if messages:
-            self._membership = self.modseq = self.modseq + 1
+        self.modseq += bool(messages)
+        self._gone.extend((self.modseq, each.added, each.uid) for each in messages)
+        while len(self._gone) > REMEMBERED:
+            self._forgotten, _added, _uid = self._gone.popleft()
 
     def take(self, size: int) -> None:
         """Take room, or give it back where ``size`` is negative; raises `OverQuota`."""

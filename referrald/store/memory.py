@@ -14,7 +14,7 @@ from email.utils import formatdate
 
 from zope.interface import implementer
 
-from referrald.errors import NoSuchMailbox, OverQuota
+from referrald.errors import NoSuchMailbox
 from referrald.interfaces import IMailAccount, IMailStore
 from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed
 from referrald.store import room as cost
@@ -111,14 +111,11 @@ class MemoryAccount:
 
     async def incoming(self, name: str, size: int) -> MemoryIncoming:
         """Get ready to take a message."""
-        mailbox = self._find(name)
-        if size > mailbox.room.left:
-            raise OverQuota(f"{size} bytes wanted, {mailbox.room.left} left")
-        return MemoryIncoming()
+        return MemoryIncoming(size, self._find(name).room)
 
     async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
         """Put messages into a mailbox."""
-        contents = [whole(new.content) for new in messages]
+        contents = whole(new.content for new in messages)
         mailbox = self._find(name)
         drafts = [
             (content, new.flags, self._arrival(new.received))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from referrald.interfaces import ILifecycle
-from referrald.mailmodel import NewMessage, Placed
+from referrald.mailmodel import Changes, NewMessage, Placed
 
 Test = Callable[[Any, Any], Coroutine[Any, Any, None]]
+TestOfTwo = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 Error = TypeVar("Error", bound=Exception)
 
 
@@ -30,6 +31,7 @@ class StoreCase:
     assertIn: Any
     assertNotIn: Any
     assertLess: Any
+    assertLessEqual: Any
     assertTrue: Any
     fail: Any
     flushLoggedErrors: Any
@@ -42,6 +44,13 @@ class StoreCase:
     def reopen(self, store: Any) -> Any:
         """Make another store over the same data, once ``store`` is stopped; as `make_store`."""
         self.skipTest("reopen() is not implemented")
+
+    def second_store(self, store: Any) -> Any:
+        """Make another store over the same data while ``store`` goes on; as `make_store`.
+
+        It stands for another process: the two must share nothing but the data.
+        """
+        self.skipTest("second_store() is not implemented")
 
     async def started(self, making: Any) -> Any:
         """Wait for a store and start it."""
@@ -122,6 +131,47 @@ def with_stored(prepare: Test) -> Callable[[Test], Callable[[Any], Deferred[None
     return turn
 
 
+def with_two_stores(check: TestOfTwo) -> Callable[[Any], Deferred[None]]:
+    """Turn ``check(self, store, other)`` into a test of two stores over the same data."""
+
+    @wraps(check)
+    def test(self: Any) -> Deferred[None]:
+        async def work() -> None:
+            if type(self).second_store is StoreCase.second_store:
+                self.skipTest("second_store() is not implemented")
+            stores = [await self.started(self.make_store())]
+            try:
+                stores.append(await self.started(self.second_store(stores[0])))
+                await check(self, *stores)
+            finally:
+                for store in stores:
+                    await self.stopped(store)
+
+        return Deferred.fromCoroutine(work())
+
+    return test
+
+
+def applied(before: Sequence[int], changes: Changes) -> list[int]:
+    """Give the UIDs that are there after changes, which may tell the difference or all of them."""
+    if changes.uids is not None:
+        return list(changes.uids)
+    gone = set(changes.gone)
+    return [uid for uid in before if uid not in gone] + list(changes.arrived)
+
+
+def once(folder: Any) -> Deferred[None]:
+    """Give what fires with the next change."""
+    told: Deferred[None] = Deferred()
+
+    def changed() -> None:
+        end()
+        told.callback(None)
+
+    end = folder.watch(changed)
+    return told
+
+
 async def put(account: Any, name: str, *contents: bytes, flags: tuple[str, ...] = ()) -> Placed:
     """Append messages, all with the same flags."""
     placed: Placed = await account.append(
@@ -162,3 +212,20 @@ async def opened(account: Any, name: str) -> tuple[int, list[bytes]]:
     found = (await folder.state()).uid_validity, await contents(folder)
     await folder.close()
     return found
+
+
+async def remove(folder: Any, *gone: int) -> None:
+    """Expunge messages."""
+    await folder.store(gone, ["\\Deleted"], 1)
+    await folder.expunge(gone)
+
+
+def sorted_flags(found: Any) -> dict[int, list[str]]:
+    """Give flags by UID, sorted."""
+    return {uid: sorted(names) for uid, names in found.items()}
+
+
+def path(account: Any, *levels: str) -> str:
+    """Put levels together to a name."""
+    joined: str = account.delimiter.join(levels)
+    return joined

@@ -12,6 +12,8 @@ from referrald.testing.storecase import (
     contents,
     flags,
     put,
+    remove,
+    sorted_flags,
     uids,
     with_store,
     with_stored,
@@ -130,12 +132,12 @@ class MessagesContract(StoreCase):
         one, two = await uids(folder)
         await folder.store([one], ["\\Seen", "$A"], 1)
         found = (await folder.store([two, one], ["\\Seen"], 1)).flags
-        self.assertEqual(_sorted(found), {one: ["$A", "\\Seen"], two: ["\\Seen"]})
+        self.assertEqual(sorted_flags(found), {one: ["$A", "\\Seen"], two: ["\\Seen"]})
         gone = await folder.store([one], ["\\Seen"], -1)
-        self.assertEqual(_sorted(gone.flags), {one: ["$A"]})
+        self.assertEqual(sorted_flags(gone.flags), {one: ["$A"]})
         found = (await folder.store([one, two], ["\\Draft"], 0)).flags
-        self.assertEqual(_sorted(found), {one: ["\\Draft"], two: ["\\Draft"]})
-        self.assertEqual(_sorted((await folder.store([one], [], 0)).flags), {one: []})
+        self.assertEqual(sorted_flags(found), {one: ["\\Draft"], two: ["\\Draft"]})
+        self.assertEqual(sorted_flags((await folder.store([one], [], 0)).flags), {one: []})
         self.assertEqual(await flags(folder), [[], ["\\Draft"]])
 
     @with_store
@@ -328,13 +330,3 @@ class MessagesContract(StoreCase):
         await remove(folder, *(uid for uid in await uids(folder) if uid != placed.uids[0]))
         self.state = await folder.state()
         self.date = DATES[0], DATES[0].utcoffset()
-
-
-async def remove(folder: Any, *gone: int) -> None:
-    """Expunge messages."""
-    await folder.store(gone, ["\\Deleted"], 1)
-    await folder.expunge(gone)
-
-
-def _sorted(found: Any) -> dict[int, list[str]]:
-    return {uid: sorted(names) for uid, names in found.items()}

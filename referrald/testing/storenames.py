@@ -11,9 +11,9 @@ from referrald.interfaces import IMailAccount, IMailFolder, IMailStore
 from referrald.testing.storecase import (
     StoreCase,
     attributes,
-    contents,
     names,
     opened,
+    path,
     put,
     uids,
     with_store,
@@ -226,72 +226,6 @@ class NamesContract(StoreCase):
         return account, low
 
     @with_store
-    async def test_a_rename_takes_along_what_is_below(self, store: Any) -> None:
-        """Messages keep their UIDs and mailboxes their UIDVALIDITY."""
-        account, _folder = await self.box(store, b"one", b"two")
-        low = path(account, "box", "low")
-        await account.create(low)
-        await account.create("boxes")
-        await put(account, low, b"three")
-        before = [await opened(account, name) for name in ("box", low)]
-        await account.rename("box", "chest")
-        moved = ["chest", path(account, "chest", "low")]
-        self.assertEqual([await opened(account, name) for name in moved], before)
-        left = await names(account)
-        self.assertTrue({"box", low}.isdisjoint(left) and {"boxes", *moved} <= set(left), left)
-
-    @with_store
-    async def test_a_rename_makes_the_levels_above_the_new_name(self, store: Any) -> None:
-        """As CREATE does."""
-        account, _folder = await self.box(store, b"x")
-        new = path(account, "a", "b", "c")
-        await account.rename("box", new)
-        self.assertTrue({"a", path(account, "a", "b"), new} <= set(await names(account)))
-        self.assertEqual((await opened(account, new))[1], [b"x"])
-
-    @with_store
-    async def test_a_rename_that_cannot_be_changes_nothing(self, store: Any) -> None:
-        """Onto what is there, or below itself."""
-        account, _folder = await self.box(store, b"x")
-        await account.create("other")
-        before = await names(account)
-        for name in ("other", "INBOX", "box"):
-            await self.refused(MailboxExists, account.rename("box", name))
-        await self.refused(NotPossible, account.rename("box", path(account, "box", "a", "b")))
-        self.assertEqual(await names(account), before)
-        self.assertEqual((await opened(account, "box"))[1], [b"x"])
-
-    @with_store
-    async def test_renaming_inbox_moves_its_messages_alone(self, store: Any) -> None:
-        """INBOX is empty then; what is below it stays (RFC 3501 section 6.3.5)."""
-        account = await self.account(store)
-        low = path(account, "INBOX", "low")
-        await account.create(low)
-        await put(account, "INBOX", b"moved", flags=("\\Flagged",))
-        inbox = await account.open("INBOX", True)
-        before, state = await contents(inbox), await inbox.state()
-        await account.rename("INBOX", "old")
-        self.assertEqual((await opened(account, "old"))[1], before)
-        self.assertEqual((await inbox.changes(state.modseq)).uids, ())
-        self.assertIn(low, await names(account))
-        placed = await put(account, "INBOX", b"new")
-        self.assertTrue(
-            placed.uid_validity != state.uid_validity or placed.uids[0] >= state.uid_next
-        )
-        self.assertEqual((await opened(account, "INBOX"))[1], [b"new"])
-
-    @with_store
-    async def test_a_name_freed_by_a_rename_gets_a_new_mailbox(self, store: Any) -> None:
-        """With other UIDs, or another UIDVALIDITY (RFC 3501 section 6.3.5)."""
-        account, _folder = await self.box(store, b"x")
-        validity, _ = await opened(account, "box")
-        await account.rename("box", "chest")
-        await account.create("box")
-        again, found = await opened(account, "box")
-        self.assertEqual(found, [])
-        self.assertNotEqual(again, validity)
-
-    @with_store
     async def test_subscriptions_do_not_depend_on_mailboxes(self, store: Any) -> None:
         """They may be there before it and after it; twice is once."""
         account = await self.account(store)
@@ -347,9 +281,3 @@ class NamesContract(StoreCase):
         await account.delete("top")
         await account.subscribe("elsewhere")
         self.left, self.kept = await names(account), await uids(folder)
-
-
-def path(account: Any, *levels: str) -> str:
-    """Put levels together to a name."""
-    joined: str = account.delimiter.join(levels)
-    return joined

@@ -2,204 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from twisted.internet.defer import Deferred
-
-from referrald.errors import NoSuchMailbox
-from referrald.testing.storecase import StoreCase, put, uids, with_store
-from referrald.testing.storemessages import MessagesContract, remove
-from referrald.testing.storenames import NamesContract, path
-
-
-class ChangesContract(StoreCase):
-    """What a folder hears of the changes that others make."""
-
-    @with_store
-    async def test_without_changes_there_is_nothing_to_tell(self, store: Any) -> None:
-        """Reading is no change."""
-        account, folder = await self.box(store, b"a")
-        state = await folder.state()
-        await folder.fetch(state.uids)
-        await folder.content(state.uids[0])
-        await account.status("box")
-        found = await folder.changes(state.modseq)
-        self.assertEqual((found.uids, dict(found.flags)), (None, {}))
-        self.assertEqual(found.modseq, state.modseq)
-
-    @with_store
-    async def test_new_messages_are_told(self, store: Any) -> None:
-        """Their flags are not: they are not known yet, so they have not changed."""
-        account, folder = await self.box(store, b"a")
-        state = await folder.state()
-        placed = await put(account, "box", b"b", b"c", flags=("\\Flagged",))
-        other = await account.open("box", True)
-        await other.store(placed.uids, ["\\Seen"], 1)
-        found = await folder.changes(state.modseq)
-        self.assertEqual((found.uids, dict(found.flags)), (state.uids + placed.uids, {}))
-        self.assertIsNone((await folder.changes(found.modseq)).uids)
-
-    @with_store
-    async def test_changed_flags_are_told(self, store: Any) -> None:
-        """Those of messages that have changed, and nothing of who is there."""
-        account, folder = await self.box(store, b"a", b"b", b"c")
-        state = await folder.state()
-        one, _two, three = state.uids
-        other = await account.open("box", True)
-        await other.store([one], ["\\Seen"], 1)
-        middle = await folder.changes(state.modseq)
-        await other.store([one, three], ["$Work"], 1)
-        found = await folder.changes(state.modseq)
-        told = {uid: sorted(given) for uid, given in found.flags.items()}
-        self.assertEqual(told, {one: ["$Work", "\\Seen"], three: ["$Work"]})
-        self.assertEqual((middle.uids, found.uids), (None, None))
-        self.assertEqual({u: list(f) for u, f in middle.flags.items()}, {one: ["\\Seen"]})
-        self.assertEqual(set((await folder.changes(middle.modseq)).flags), {one, three})
-        self.assertEqual(dict((await folder.changes(found.modseq)).flags), {})
-
-    @with_store
-    async def test_a_change_of_nothing_is_not_told(self, store: Any) -> None:
-        """Neither flags that were so before, nor an expunge without marked messages."""
-        _account, folder = await self.box(store, b"a")
-        await folder.store(await uids(folder), ["\\Seen"], 1)
-        state = await folder.state()
-        await folder.store(state.uids, ["\\Seen"], 1)
-        await folder.expunge()
-        found = await folder.changes(state.modseq)
-        self.assertEqual((found.uids, dict(found.flags)), (None, {}))
-
-    @with_store
-    async def test_messages_that_are_gone_are_told(self, store: Any) -> None:
-        """The others are named; flags of those that are gone are not."""
-        account, folder = await self.box(store, b"a", b"b", b"c")
-        state = await folder.state()
-        one, two, three = state.uids
-        other = await account.open("box", True)
-        await remove(other, two)
-        found = await folder.changes(state.modseq)
-        self.assertEqual((found.uids, dict(found.flags)), ((one, three), {}))
-        await remove(other, one, three)
-        self.assertEqual((await folder.changes(found.modseq)).uids, ())
-        self.assertEqual((await folder.changes(state.modseq)).uids, ())
-
-    @with_store
-    async def test_a_move_is_told_on_both_sides(self, store: Any) -> None:
-        """What was there is gone, what was not has come."""
-        account, folder = await self.box(store, b"a", b"b")
-        await account.create("target")
-        target = await account.open("target", False)
-        before, there = await folder.state(), await target.state()
-        heard = [_once(folder), _once(target)]
-        placed = await folder.move(before.uids[:1], "target")
-        for told in heard:
-            await told
-        self.assertEqual((await folder.changes(before.modseq)).uids, before.uids[1:])
-        self.assertEqual((await target.changes(there.modseq)).uids, placed.uids)
-
-    @with_store
-    async def test_a_watcher_hears_of_every_kind_of_change(self, store: Any) -> None:
-        """The change is done by then."""
-        account, folder = await self.box(store, b"a")
-        other = await (await self.account(store)).open("box", True)
-        (one,) = await uids(folder)
-        for change in (
-            lambda: put(account, "box", b"b"),
-            lambda: other.store([one], ["\\Deleted"], 1),
-            lambda: other.copy([one], "box"),
-            lambda: other.expunge([one]),
-        ):
-            state, told = await folder.state(), _once(folder)
-            await change()
-            await told
-            found = await folder.changes(state.modseq)
-            self.assertTrue(found.uids is not None or found.flags)
-
-    @with_store
-    async def test_who_has_ended_a_watch_hears_nothing_more(self, store: Any) -> None:
-        """Others still do; ending twice does no harm."""
-        account, folder = await self.box(store)
-        ended: list[str] = []
-        end = folder.watch(lambda: ended.append("told"))
-        told = _once(folder)
-        end()
-        end()
-        await put(account, "box", b"a")
-        await told
-        self.assertEqual(ended, [])
-
-    @with_store
-    async def test_a_watcher_that_fails_harms_nobody(self, store: Any) -> None:
-        """The change is made, the others hear of it, the fault is logged."""
-        account, folder = await self.box(store)
-
-        def fail() -> None:
-            raise ZeroDivisionError
-
-        end = folder.watch(fail)
-        told = _once(folder)
-        await put(account, "box", b"a")
-        await told
-        self.assertEqual(len(await uids(folder)), 1)
-        self.assertTrue(self.flushLoggedErrors(ZeroDivisionError))
-        end()
-
-    @with_store
-    async def test_a_deleted_mailbox_ends_its_folders(self, store: Any) -> None:
-        """They hear of it, and do not come to life again with a mailbox of that name."""
-        account, folder = await self.box(store, b"a")
-        modseq, told = (await folder.state()).modseq, _once(folder)
-        await account.delete("box")
-        await told
-        await self.refused(NoSuchMailbox, folder.changes(modseq))
-        await account.create("box")
-        await put(account, "box", b"b")
-        await self.refused(NoSuchMailbox, folder.changes(modseq))
-        await folder.close()
-
-    @with_store
-    async def test_a_deleted_mailbox_whose_name_stays_ends_its_folders(self, store: Any) -> None:
-        """That there are others below it changes nothing."""
-        account, folder = await self.box(store, b"a")
-        modseq, told = (await folder.state()).modseq, _once(folder)
-        await account.create(path(account, "box", "low"))
-        await account.delete("box")
-        await told
-        await self.refused(NoSuchMailbox, folder.changes(modseq))
-        await folder.close()
-
-    @with_store
-    async def test_a_rename_ends_folders_under_the_old_names(self, store: Any) -> None:
-        """Of the mailbox and of those below it; under the new name all is well."""
-        account, folder = await self.box(store, b"a")
-        low = path(account, "box", "low")
-        await account.create(low)
-        folders = [folder, await account.open(low, True)]
-        states = [await each.state() for each in folders]
-        heard = [_once(each) for each in folders]
-        await account.rename("box", "chest")
-        for each, state, told in zip(folders, states, heard, strict=True):
-            await told
-            await self.refused(NoSuchMailbox, each.changes(state.modseq))
-        new = await account.open("chest", True)
-        self.assertEqual(await uids(new), list(states[0].uids))
+from referrald.testing.storeaccess import AccessContract
+from referrald.testing.storebulk import BulkContract
+from referrald.testing.storechanges import ChangesContract
+from referrald.testing.storeincoming import IncomingContract
+from referrald.testing.storemessages import MessagesContract
+from referrald.testing.storemodseqs import ModseqsContract
+from referrald.testing.storenames import NamesContract
+from referrald.testing.storerenames import RenamesContract
+from referrald.testing.storetogether import TogetherContract
 
 
-class MailStoreContract(NamesContract, MessagesContract, ChangesContract):
+class MailStoreContract(
+    NamesContract,
+    RenamesContract,
+    MessagesContract,
+    BulkContract,
+    ModseqsContract,
+    IncomingContract,
+    ChangesContract,
+    TogetherContract,
+    AccessContract,
+):
     """Mix into a `twisted.trial.unittest.TestCase` and say how the store is made.
 
-    Implement `make_store`; implement `reopen` too if the store keeps mail for longer than it runs.
-    ``users`` and ``too_much`` can be set where the store needs others. What is tested is what can
-    be seen through `IMailStore` alone.
+    Implement `make_store`; implement `reopen` too if the store keeps mail for longer than it runs,
+    and `second_store` if several processes can work on it at once. ``users`` and ``too_much`` can
+    be set where the store needs others. What is tested is what can be seen through `IMailStore`
+    alone; quotas and rights are where the accounts provide them.
     """
-
-
-def _once(folder: Any) -> Deferred[None]:
-    """Give what fires with the next change."""
-    told: Deferred[None] = Deferred()
-
-    def changed() -> None:
-        end()
-        told.callback(None)
-
-    end = folder.watch(changed)
-    return told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,9 +13,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import OverQuota
 from referrald.mailmodel import Changes, NewMessage
-from referrald.store.mailbox import Mailbox
+from referrald.store.mailbox import REMEMBERED, Mailbox
 from referrald.store.memory import MemoryAccount
 from referrald.store.room import ACCOUNT_BYTES, Room
+from referrald.testing.storecase import applied
 from tests.store.support import now
 
 DATE = datetime(2024, 1, 1, tzinfo=UTC)
@@ -39,7 +41,7 @@ class Watcher:
     def _changed(self) -> None:
         self.told += 1
 
-    def _fill(self, uids: tuple[int, ...]) -> None:
+    def _fill(self, uids: Sequence[int]) -> None:
         new = now(self.folder.fetch([uid for uid in uids if uid not in self.view]))
         self.view.update({message.uid: message.flags for message in new})
 
@@ -49,9 +51,11 @@ class Watcher:
         assert set(found.flags) <= set(self.view), "flags of a message that was not known"
         assert found.modseq == self.modseq or self.told, "a change that was not told"
         self.view.update(found.flags)
-        if found.uids is not None:
-            self.view = {uid: self.view[uid] for uid in found.uids if uid in self.view}
-            self._fill(found.uids)
+        uids = applied(list(self.view), found)
+        assert set(found.arrived).isdisjoint(self.view), "what was known has come again"
+        assert set(found.gone) <= set(self.view), "what nobody knew has gone"
+        self.view = {uid: self.view[uid] for uid in uids if uid in self.view}
+        self._fill(uids)
         self.modseq, self.told = found.modseq, 0
 
 
@@ -227,6 +231,25 @@ class Many(SynchronousTestCase):
         self.assertEqual(dict(self.box.changes(self.box.modseq).flags), {})
         self.assertEqual(len(looked), 2)
 
+    def test_who_has_not_looked_for_long_is_told_of_all(self) -> None:
+        before, since = self.box.state().uids, self.box.modseq
+        self.box.remove(self.box.pick(range(1, REMEMBERED + 1)))
+        middle = self.box.changes(since)
+        self.assertEqual((middle.uids, len(middle.gone)), (None, REMEMBERED))
+        at = self.box.modseq
+        self.box.remove(self.box.pick([9_000]))
+        self.assertEqual(self.box.changes(since).uids, self.box.state().uids)
+        self.assertEqual((self.box.changes(at).uids, self.box.changes(at).gone), (None, (9_000,)))
+        self.assertEqual(len(applied(before, self.box.changes(since))), 10_000 - REMEMBERED - 1)
+
+    def test_new_messages_are_found_without_a_search(self) -> None:
+        since = self.box.modseq
+        uids = self.box.add([(b"y", (), DATE)] * 2)
+        looked: list[int] = []
+        self.box._messages = _Counted(self.box._messages, looked)  # type: ignore[assignment]
+        self.assertEqual(self.box.changes(since).arrived, uids)
+        self.assertEqual(len(looked), 3)
+
     def test_half_of_them_can_go_at_once(self) -> None:
         gone = self.box.pick(range(1, 10_001, 2))
         self.box.remove(gone)
@@ -242,7 +265,7 @@ class _Counted(dict[int, Any]):
         super().__init__(given)
         self.looked = looked
 
-    def items(self) -> Any:
+    def values(self) -> Any:
         return _Reversed(self)
 
 
@@ -251,6 +274,6 @@ class _Reversed:
         self.given = given
 
     def __reversed__(self) -> Any:
-        for pair in reversed(dict.items(self.given)):
-            self.given.looked.append(pair[0])
-            yield pair
+        for message in reversed(dict.values(self.given)):
+            self.given.looked.append(message.uid)
+            yield message
