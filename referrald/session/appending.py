@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from referrald.errors import MailboxReferral, WireError
-from referrald.session import beyond, edge, transfer, uidplus
+from referrald.session import beyond, edge, naming, transfer, uidplus
 from referrald.session.copying import target
 from referrald.session.messages import NO_SUCH_FLAG, known_flags
 from referrald.session.table import Answer
@@ -28,6 +28,7 @@ async def append(
     """Put a message into a mailbox."""
     if message.binary:
         raise WireError("A literal8 is not allowed there.")
+    name = await naming.meant(session, name)
     try:
         async with target(session, name) as box:
             if not await known_flags(box, flags):

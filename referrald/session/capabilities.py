@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from referrald.session.naming import IMAP4REV2, UTF8_ACCEPT
 from referrald.wire.response import Code, ok, render
 
 if TYPE_CHECKING:
@@ -15,6 +16,10 @@ AUTHENTICATED = (
     "NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
     "SPECIAL-USE", "CREATE-SPECIAL-USE",
 )  # fmt: skip
+
+
+ENABLED = frozenset({IMAP4REV2, UTF8_ACCEPT})
+"""Capabilities that do nothing before the client has switched them on."""
 
 
 def listed(session: ReferralServer) -> tuple[str, ...]:
@@ -34,6 +39,15 @@ def listed(session: ReferralServer) -> tuple[str, ...]:
     for extension in session.door.extensions:
         names += extension.capabilities(session)
     return tuple(dict.fromkeys(names))
+
+
+def enabling(session: ReferralServer) -> dict[str, str]:
+    """Name what ENABLE can switch on in this session, by the name in upper case (RFC 5161)."""
+    own = [name for name in listed(session) if name in ENABLED]
+    others = [
+        name for extension in session.door.extensions for name in getattr(extension, "enables", ())
+    ]
+    return {name.upper(): name for name in (*own, *others)}
 
 
 def _before_login(session: ReferralServer) -> list[str]:

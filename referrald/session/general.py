@@ -64,12 +64,8 @@ async def starttls(session: ReferralServer) -> Answer:
 
 async def enable(session: ReferralServer, names: tuple[str, ...]) -> Answer:
     """Switch extensions on; unknown ones are passed over (RFC 5161)."""
-    can = {
-        name.upper()
-        for extension in session.door.extensions
-        for name in getattr(extension, "enables", ())
-    }
-    new = [name for name in dict.fromkeys(names) if name in can]
-    session.enabled |= frozenset(new)
+    can = capabilities.enabling(session)
+    new = [can[name] for name in dict.fromkeys(names) if name in can]
+    session.enable(new)
     session.untagged(b" ".join([b"ENABLED", *(name.encode("ascii") for name in new)]))
     return ok("Enabled what is known.")

@@ -10,7 +10,7 @@ from twisted.mail.imap4 import MailboxException, NegativeResponse
 
 from referrald.errors import ReferraldError
 from referrald.mailmodel import RemoteMailbox
-from referrald.session import mailboxes, namesthere
+from referrald.session import mailboxes, namesthere, naming
 from referrald.session.names import Names, Row, rows
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
@@ -57,6 +57,7 @@ async def _answer(
     session: ReferralServer, query: ListQuery, kind: bytes, with_remote: bool
 ) -> Answer:
     with_remote = with_remote or session.unasked != "hide"
+    query = naming.widened(query)
     is_lsub = kind == b"LSUB"
     # All is gathered before the first line goes out: there is no half an answer.
     if query.asks_root and not is_lsub:
@@ -65,7 +66,7 @@ async def _answer(
         names = await _gather(session, query, is_lsub, with_remote)
     pace = Pace(session.door.clock, session.door.wheel)
     found = rows(names, query, lsub=is_lsub, with_remote=with_remote, relaying=session.relays)
-    lines = _Lines(kind, names.delimiter)
+    lines = _Lines(kind, names.delimiter, session.utf8)
     for at in range(0, len(found), BATCH):
         await pace.breathe()
         batch = found[at : at + BATCH]
@@ -123,7 +124,8 @@ async def _with_status(
 class _Lines:
     """Renders the lines of one answer; what comes before and after names repeats, and is kept."""
 
-    def __init__(self, kind: bytes, delimiter: str) -> None:
+    def __init__(self, kind: bytes, delimiter: str, utf8: bool) -> None:
+        self._utf8 = utf8
         self._kind = kind.decode("ascii")
         self._delimiter = (quoted(delimiter) if delimiter else nstring(None)).decode("ascii")
         self._heads: dict[tuple[str, ...], str] = {}
@@ -141,12 +143,12 @@ class _Lines:
             if tail is None:
                 tail = tails[child_info] = _tail(child_info)
             # Most names can be shown as they are; that spares the writer's longer way.
-            if _BARE(name):
-                shown = name
-            else:
-                shown = f'"{name}"' if _SPACED(name) else mailbox(name).decode("ascii")
+            shown = name if _BARE(name) else f'"{name}"' if _SPACED(name) else self._shown(name)
             parts += (head, shown, tail)
-        return "".join(parts).encode("ascii")
+        return "".join(parts).encode("utf-8")
+
+    def _shown(self, name: str) -> str:
+        return mailbox(name, utf8=self._utf8).decode("utf-8")
 
     def _head(self, attributes: Iterable[str]) -> str:
         return f"* {self._kind} ({' '.join(attributes)}) {self._delimiter} "

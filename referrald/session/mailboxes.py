@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any, Final
 from referrald.errors import MailboxReferral
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
-from referrald.session import beyond, referring
+from referrald.session import beyond, naming, referring
 from referrald.session.edge import ask, batches, flag_names, messages, native, uids
 from referrald.session.foreign import ATTRIBUTES, ForeignAccount, presenter
+from referrald.session.names import NON_EXISTENT
 from referrald.session.table import Answer
 from referrald.session.view import View
-from referrald.wire.names import encode_utf7
 from referrald.wire.response import (
     Code,
     Wire,
     bad,
-    mailbox,
     no,
     nstring,
     number,
@@ -58,7 +57,11 @@ async def examine(session: ReferralServer, name: str) -> Answer:
 
 async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
     # A SELECT that fails leaves nothing selected (RFC 3501 section 6.3.1).
+    was_selected = session.mbox is not None
     await session.leave_mailbox()
+    if was_selected and session.rev2:
+        session.write(render(None, ok("Previous mailbox closed.", Code("CLOSED"))))
+    said, name = name, await naming.meant(session, name)
     try:
         box = await session.mail.open(name, writable)
     except MailboxReferral as error:
@@ -68,15 +71,19 @@ async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
     writable = writable and bool(await ask(box, "isWriteable"))
     view = View(await uids(box, 1, int(await ask(box, "getMessageCount"))))
     flags = [flag for flag in flag_names(await ask(box, "getFlags")) if _is_flag(flag)]
-    recent = int(await ask(box, "getRecentCount"))
     opened: FolderState | None = getattr(box, "opened", None)
     permanent = [*flags, "\\*"] if opened is None else opened.permanent
-    codes = await _codes(box, view, permanent if writable else (), opened)
+    codes = await _codes(box, permanent if writable else ())
+    if not session.rev2:
+        codes += await _unseen(box, view, opened)
     session.untagged(number(len(view)), b"EXISTS")
-    session.untagged(number(recent), b"RECENT")
+    if not session.rev2:
+        session.untagged(number(int(await ask(box, "getRecentCount"))), b"RECENT")
     session.untagged(b"FLAGS", paren_list(*flags))
     for code in codes:
         session.write(render(None, ok("Mailbox data.", code)))
+    if session.rev2:
+        await naming.tell(session, name, said)
     session.selected(box, writable, view, name)
     return ok("Mailbox selected.", Code("READ-WRITE" if writable else "READ-ONLY"))
 
@@ -85,20 +92,22 @@ def _is_flag(name: str) -> bool:
     return name.lower() not in NO_FLAGS and name.lower() != "\\recent"
 
 
-async def _codes(
-    box: Any, view: View, permanent: Iterable[str], opened: FolderState | None
-) -> list[Code]:
-    codes = [
+async def _codes(box: Any, permanent: Iterable[str]) -> list[Code]:
+    return [
         Code("PERMANENTFLAGS", paren_list(*permanent).decode("ascii")),
         Code("UIDVALIDITY", str(int(await ask(box, "getUIDValidity")))),
         Code("UIDNEXT", str(int(await ask(box, "getUIDNext")))),
     ]
+
+
+async def _unseen(box: Any, view: View, opened: FolderState | None) -> list[Code]:
+    """Tell of the first unseen message, which IMAP4rev2 does no more (RFC 9051 appendix E)."""
     if opened is None:
         unseen = await _first_unseen(box, view)
     else:
         # A mailbox of the store has found it out already.
         unseen = None if opened.first_unseen is None else view.number(opened.first_unseen)
-    return codes if unseen is None else [*codes, Code("UNSEEN", str(unseen))]
+    return [] if unseen is None else [Code("UNSEEN", str(unseen))]
 
 
 async def _first_unseen(box: Any, view: View) -> int | None:
@@ -143,28 +152,36 @@ async def expunge(session: ReferralServer) -> Answer:
 
 async def create(session: ReferralServer, name: str, special_use: tuple[str, ...] = ()) -> Answer:
     """Make a mailbox (RFC 3501 section 6.3.3, RFC 6154 section 3)."""
+    said, name = name, naming.normal(name)
     try:
         await session.mail.create(name, special_use)
     except MailboxReferral as error:
         if beyond.carried(session, error):
             return await beyond.command(session, error, "CREATE")
         return referring.taken(session, error)
+    if said != name and session.rev2:
+        await naming.tell(session, undelimited(session, name), undelimited(session, said))
     return ok("Mailbox created.")
 
 
 async def delete(session: ReferralServer, name: str) -> Answer:
     """Remove a mailbox (RFC 3501 section 6.3.4)."""
+    said, name = name, await naming.meant(session, name)
     try:
         await session.mail.delete(name)
     except MailboxReferral as error:
         if not beyond.carried(session, error):
             raise
         return await beyond.command(session, error, "DELETE")
+    if said != name and session.rev2:
+        naming.send(session, (NON_EXISTENT,), name, said)
     return ok("Mailbox deleted.")
 
 
 async def rename(session: ReferralServer, old: str, new: str) -> Answer:
     """Give a mailbox another name (RFC 3501 section 6.3.5)."""
+    said = old, new
+    old, new = await naming.meant(session, old), naming.normal(new)
     try:
         await session.mail.rename(old, new)
     except MailboxReferral as error:
@@ -175,11 +192,14 @@ async def rename(session: ReferralServer, old: str, new: str) -> Answer:
         if isinstance(await session.mail.locate(old), Serve):
             return referring.taken(session, error)
         raise
+    if said != (old, new) and session.rev2:
+        await naming.tell(session, undelimited(session, new), said[0])
     return ok("Mailbox renamed.")
 
 
 async def subscribe(session: ReferralServer, name: str) -> Answer:
     """Add a name to the subscriptions (RFC 3501 section 6.3.6)."""
+    name = await naming.meant(session, name)
     try:
         await session.mail.subscribe(name)
     except MailboxReferral as error:
@@ -191,6 +211,8 @@ async def subscribe(session: ReferralServer, name: str) -> Answer:
 
 async def unsubscribe(session: ReferralServer, name: str) -> Answer:
     """Take a name from the subscriptions (RFC 3501 section 6.3.7)."""
+    if name not in await session.mail.subscriptions():
+        name = await naming.meant(session, name)
     try:
         await session.mail.unsubscribe(name)
     except MailboxReferral as error:
@@ -215,7 +237,7 @@ async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> 
 async def tell_status(session: ReferralServer, name: str, items: tuple[str, ...]) -> None:
     """Send the STATUS response of one mailbox; items are among `STATUS_ITEMS`."""
     try:
-        found = await session.mail.status(name)
+        found = await session.mail.status(await naming.meant(session, name))
     except MailboxReferral as error:
         if not beyond.carried(session, error):
             raise
@@ -229,7 +251,7 @@ async def tell_status(session: ReferralServer, name: str, items: tuple[str, ...]
             "UNSEEN": found.unseen,
         }
     told = [part for item in items for part in (item.encode("ascii"), number(counts[item]))]
-    session.untagged(b"STATUS", mailbox(name), paren_list(*told))
+    session.untagged(b"STATUS", naming.shown(session, name), paren_list(*told))
 
 
 async def namespace(session: ReferralServer) -> Answer:
@@ -239,30 +261,36 @@ async def namespace(session: ReferralServer) -> Answer:
         if isinstance(session.mail, ForeignAccount):
             # It knows its delimiter from its mailboxes only.
             await session.mail.entries()
-        told = _told(session.mail)
+        told = _told(session)
     else:
         told = [
-            _namespaces(await ask(own, method))
+            _namespaces(session, await ask(own, method))
             for method in ("getPersonalNamespaces", "getUserNamespaces", "getSharedNamespaces")
         ]
     session.untagged(b"NAMESPACE", *told)
     return ok("Namespaces told.")
 
 
-def _told(mail: Any) -> list[Wire]:
+def _told(session: ReferralServer) -> list[Wire]:
+    mail = session.mail
     given = mail.namespaces()
     kinds = (given.personal, given.others, given.shared)
-    return [_namespaces([(prefix, mail.delimiter) for prefix in kind]) for kind in kinds]
+    return [_namespaces(session, [(prefix, mail.delimiter) for prefix in kind]) for kind in kinds]
 
 
-def _namespaces(given: Iterable[tuple[Any, Any]] | None) -> Wire:
+def _namespaces(session: ReferralServer, given: Iterable[tuple[Any, Any]] | None) -> Wire:
     """Render the prefixes and delimiters of one kind of namespace."""
     shown = [
-        paren_list(_prefix(prefix), quoted(native(delimiter)) if delimiter else nstring(None))
+        paren_list(
+            naming.shown_prefix(session, native(prefix)),
+            quoted(native(delimiter)) if delimiter else nstring(None),
+        )
         for prefix, delimiter in given or ()
     ]
     return Wire(b"(" + b"".join(shown) + b")") if shown else nstring(None)
 
 
-def _prefix(prefix: Any) -> Wire:
-    return quoted(encode_utf7(native(prefix)))
+def undelimited(session: ReferralServer, name: str) -> str:
+    """Drop the delimiter that a client may put after a new name (RFC 3501 section 6.3.3)."""
+    delimiter = session.mail.delimiter
+    return name.removesuffix(delimiter) if delimiter else name

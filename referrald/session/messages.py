@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.mail.imap4 import MailboxException
 
 from referrald.errors import MailboxReferral, NoPermission, WireError
-from referrald.session import beyond, edge, transfer, uidplus
+from referrald.session import beyond, edge, naming, transfer, uidplus
 from referrald.session.candidate import NUMBERS, Candidate
 from referrald.session.copying import READ_ONLY, copy_all, target
 from referrald.session.fetching import FLAGS, UID, Item, Subject
@@ -203,6 +203,7 @@ async def _put(
     uids = view_of(session).pick(messages, by_uid)
     if uids is None:
         raise StatusError(NO_SUCH_NUMBER)
+    name = await naming.meant(session, name)
     try:
         return await _put_here(session, uids, name, by_uid, moving=moving)
     except MailboxReferral as error:

@@ -161,6 +161,24 @@ def _spell(given: Iterable[str]) -> tuple[str, ...]:
     return tuple(name for name in found if name not in _COMPUTED and _ATTRIBUTE.fullmatch(name))
 
 
+def entry_attributes(entries: Iterable[MailboxEntry], name: str, delimiter: str) -> tuple[str, ...]:
+    """Give what a plain LIST would tell of one name, ``\\NonExistent`` where it is not there."""
+    given: tuple[str, ...] | None = None
+    prefix, has_children = name + delimiter, False
+    for entry in entries:
+        if entry.name == name:
+            given = entry.attributes
+        elif delimiter and entry.name.startswith(prefix):
+            has_children = True
+    if given is None:
+        return (NON_EXISTENT,)
+    told = _spell(given)
+    if NO_INFERIORS in told and not has_children:
+        return told
+    told = tuple(attribute for attribute in told if attribute != NO_INFERIORS)
+    return (*told, HAS_CHILDREN if has_children else HAS_NO_CHILDREN)
+
+
 def _parent(name: str, delimiter: str) -> str:
     return name.rpartition(delimiter)[0] if delimiter else ""
 

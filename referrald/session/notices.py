@@ -40,6 +40,7 @@ class Notices:
     state: str
     mbox: Any = None
     writable = False
+    rev2: bool
     view: View | None = None
     idling = False
     untagged: Callable[..., None]
@@ -254,7 +255,7 @@ class Notices:
         if view is not self.view:
             return
         recent, self._recent = self._recent, None
-        if recent is not None:
+        if recent is not None and not self.rev2:
             self.untagged(number(recent), b"RECENT")
         self._tell_flags(view)
         mode, self._mode = self._mode, None

@@ -8,7 +8,7 @@ tags it exactly once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, cast
 
 from twisted.internet import defer
@@ -24,6 +24,7 @@ from referrald.session.door import Door
 from referrald.session.fronts import Fronted, peer_of
 from referrald.session.legacy import TwistedsFace
 from referrald.session.living import Living
+from referrald.session.naming import IMAP4REV2, UTF8_ACCEPT
 from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
 from referrald.session.relaying import Relayed
@@ -52,7 +53,9 @@ class ReferralServer(
     """An IMAP server session that serves, refers or refuses.
 
     Attributes of note: ``door`` (what it needs from outside), ``state`` (``unauth``, ``auth``,
-    ``select`` or ``logout``), ``user`` (once authenticated), ``account`` (an IAccount), ``secure``.
+    ``select`` or ``logout``), ``user`` (once authenticated), ``account`` (an IAccount), ``secure``,
+    ``enabled`` (what ENABLE has switched on), ``rev2`` (IMAP4rev2 has been), ``utf8`` (names are
+    UTF-8).
     """
 
     door: Door
@@ -63,6 +66,8 @@ class ReferralServer(
     client_id: dict[str, str | None] | None = None
     user: str = ""
     enabled: frozenset[str] = frozenset()
+    rev2 = False
+    utf8 = False
     bad_commands = 0
     failed_logins = 0
     number = 0
@@ -364,6 +369,14 @@ class ReferralServer(
         if self.reader is not None:
             self.reader.limits = self.door.after_login
         self.door.live.join(self)
+
+    def enable(self, names: Iterable[str]) -> None:
+        """Switch extensions on, once and for all (RFC 5161)."""
+        self.enabled |= frozenset(names)
+        self.rev2 = IMAP4REV2 in self.enabled
+        self.utf8 = self.rev2 or UTF8_ACCEPT in self.enabled
+        if self.reader is not None:
+            self.reader.utf8 = self.utf8
 
     def start_tls(self) -> None:
         """Begin TLS; whatever was learnt or sent in the clear is forgotten (RFC 3501, 6.2.1)."""

@@ -123,19 +123,19 @@ class Arguments:
         """Take a sequence set."""
         return SequenceSet.parse(self._match(_SET, "a sequence set"))
 
-    def mailbox(self, *, utf8: bool = False) -> str:
+    def mailbox(self) -> str:
         """Take a mailbox name; INBOX in any case is ``INBOX``.
 
-        utf8: names are UTF-8 and ``&`` stands for itself (RFC 6855, RFC 9051 section 5.1), else
-        they are modified UTF-7.
+        Where the command says so names are UTF-8 and ``&`` stands for itself (RFC 6855, RFC 9051
+        section 5.1), else they are modified UTF-7.
         """
-        return _mailbox(self.astring(), utf8)
+        return _mailbox(self.astring(), self._command.utf8)
 
-    def list_mailbox(self, *, utf8: bool = False) -> str:
+    def list_mailbox(self) -> str:
         """Take a pattern of mailbox names."""
         string = self._string()
         raw = self._match(_LIST, "a mailbox pattern") if string is None else string
-        return names.decode_utf8(raw) if utf8 else names.decode_utf7(raw)
+        return names.decode_utf8(raw) if self._command.utf8 else names.decode_utf7(raw)
 
     def flag(self) -> str:
         """Take one flag that a client may set; system flags come in their usual spelling."""

@@ -24,9 +24,10 @@ class Command:
     binary: the indexes of those segments that came as a literal8.
     size: the bytes it took on the wire.
     has_args: False where nothing, not even a space, follows the name.
+    utf8: mailbox names in it are UTF-8, and so may be what stands in quotes (RFC 6855, RFC 9051).
     """
 
-    __slots__ = ("binary", "has_args", "name", "segments", "size", "tag")
+    __slots__ = ("binary", "has_args", "name", "segments", "size", "tag", "utf8")
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class Command:
         size: int = 0,
         has_args: bool = True,
         binary: tuple[int, ...] = (),
+        utf8: bool = False,
     ) -> None:
         self.tag = tag
         self.name = name
@@ -43,6 +45,7 @@ class Command:
         self.size = size
         self.has_args = has_args
         self.binary = binary
+        self.utf8 = utf8
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Command):

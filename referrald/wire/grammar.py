@@ -245,7 +245,8 @@ def uid(command: Command) -> tuple[Command]:
     arguments.end()
     segments = (text, *command.segments[1:])
     has_args = bool(space) or len(segments) > 1
-    return (Command(command.tag, inner, segments, command.size, has_args, command.binary),)
+    parts = (command.tag, inner, segments, command.size, has_args, command.binary, command.utf8)
+    return (Command(*parts),)
 
 
 def _some(arguments: Arguments) -> bytes:

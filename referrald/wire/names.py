@@ -11,6 +11,7 @@ _PLAIN = re.compile(rb"[ -%'-~]*")
 _ENCODE = re.compile(r"&|[^ -~]+")
 _DECODE = re.compile(rb"&([A-Za-z0-9+,]*+)-")
 _NEVER = re.compile("[\0\r\n]")
+_CONTROLS = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def encode_utf7(name: str) -> bytes:
@@ -54,12 +55,23 @@ def _unshift(match: re.Match[bytes]) -> bytes:
     return units.decode("utf-16-be").encode("utf-8")
 
 
+def encode_utf8(name: str) -> bytes:
+    """Encode a name as UTF-8; raises `ValueError` for NUL, CR, LF and lone surrogates."""
+    if _NEVER.search(name):
+        raise ValueError("a mailbox name takes no NUL, CR or LF")
+    return name.encode("utf-8")
+
+
 def decode_utf8(raw: bytes) -> str:
-    """Decode a name as UTF-8 (RFC 6855, RFC 9051 section 5.1); NUL, CR and LF are refused."""
+    """Decode a name as UTF-8 (RFC 6855, RFC 9051 section 5.1).
+
+    What Net-Unicode has no place for in a name is refused: control characters, and what ends lines
+    and paragraphs (RFC 6855 section 3). Whether a name is normalised is for others to say.
+    """
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise WireError("Mailbox name is not in UTF-8.") from None
-    if _NEVER.search(name):
-        raise WireError("A mailbox name takes no NUL, CR or LF.")
+    if _CONTROLS.search(name):
+        raise WireError("A mailbox name takes no control characters.")
     return name

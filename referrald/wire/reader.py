@@ -80,22 +80,24 @@ class _Draft:
         self.missing = _TEXT
         self.verdict: Malformed | Rejected | None = None
 
-    def command(self) -> Command:
+    def command(self, utf8: bool) -> Command:
         """Give the command as far as it has come."""
         segments = tuple(self.segments)
-        return Command(self.tag, self.name, segments, self.size, True, tuple(self.binary))
+        binary = tuple(self.binary)
+        return Command(self.tag, self.name, segments, self.size, True, binary, utf8)
 
 
 class CommandReader:
     """Assemble commands from whatever pieces the transport delivers.
 
-    ``limits`` may be replaced at any time.
+    ``limits`` may be replaced at any time, and ``utf8``, which commands are given along, be set.
     """
 
-    __slots__ = ("_ask", "_data", "_dead", "_draft", "_pos", "_scanned", "limits")
+    __slots__ = ("_ask", "_data", "_dead", "_draft", "_pos", "_scanned", "limits", "utf8")
 
     def __init__(self, limits: ReaderLimits, ask: Ask) -> None:
         self.limits = limits
+        self.utf8 = False
         self._ask = ask
         self._data: bytes | bytearray = b""
         self._pos = 0
@@ -112,7 +114,7 @@ class CommandReader:
     @property
     def partial(self) -> Command | None:
         """The command whose literal is being asked about or awaited, as far as it has come."""
-        return None if self._draft is None else self._draft.command()
+        return None if self._draft is None else self._draft.command(self.utf8)
 
     def feed(self, data: bytes) -> None:
         """Take in what came from the peer."""
@@ -139,7 +141,7 @@ class CommandReader:
                 size = end - self._pos
                 if size <= self.limits.line:
                     self._pos = end
-                    return _whole(match, size)
+                    return _whole(match, size, self.utf8)
         return self._slow()
 
     def line(self) -> bytes | Fatal | None:
@@ -201,7 +203,7 @@ class CommandReader:
         match = _COMMAND(self._data, start, end)
         if match is not None:
             self._pos = end
-            return _whole(match, end - start)
+            return _whole(match, end - start, self.utf8)
         begin = _BEGIN(self._data, start, end)
         rest = begin and _REST(self._data, begin.end(), end)
         if begin is None or rest is None:
@@ -229,7 +231,7 @@ class CommandReader:
             draft.segments.append(text)
             if draft.size > self.limits.command:
                 return Malformed(draft.tag, "Command too long.")
-            return draft.command()
+            return draft.command(self.utf8)
         binary = text.endswith(b"~")
         draft.segments.append(text[:-1] if binary else text)
         if binary:
@@ -325,11 +327,11 @@ class CommandReader:
         return Fatal(reason, code)
 
 
-def _whole(match: re.Match[bytes], size: int) -> Command:
+def _whole(match: re.Match[bytes], size: int, utf8: bool) -> Command:
     tag, name, text = match.groups()
     if text is None:
-        return Command(tag, name.upper(), (b"",), size, False)
-    return Command(tag, name.upper(), (text,), size)
+        return Command(tag, name.upper(), (b"",), size, False, (), utf8)
+    return Command(tag, name.upper(), (text,), size, True, (), utf8)
 
 
 def _size(digits: bytes) -> int | None:

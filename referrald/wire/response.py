@@ -163,7 +163,7 @@ def quoted(value: str | bytes) -> Wire:
     raw = value.encode("ascii") if isinstance(value, str) else value
     if not _QUOTABLE.fullmatch(raw):
         raise ValueError("a quoted string takes ASCII without CR, LF and NUL")
-    return Wire(b'"' + raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"')
+    return Wire(b'"%b"' % _escaped(raw))
 
 
 def literal(value: bytes, *, binary: bool = False) -> Wire:
@@ -192,9 +192,25 @@ def nstring(value: bytes | None) -> Wire:
     return Wire(b"NIL") if value is None else string(value)
 
 
-def mailbox(name: str) -> Wire:
-    """Render a mailbox name in modified UTF-7; raises `ValueError` for one that IMAP cannot say."""
-    return astring(names.encode_utf7(name))
+def mailbox(name: str, *, utf8: bool = False) -> Wire:
+    """Render a mailbox name in modified UTF-7, or in UTF-8 for a client that has asked for it.
+
+    Raises `ValueError` for one that IMAP cannot say.
+    """
+    if not utf8:
+        return astring(names.encode_utf7(name))
+    raw = names.encode_utf8(name)
+    return astring(raw) if name.isascii() else Wire(b'"%b"' % _escaped(raw))
+
+
+def prefix(name: str, *, utf8: bool = False) -> Wire:
+    """Render the prefix of a namespace, which is always a string (RFC 2342 section 6)."""
+    raw = names.encode_utf8(name) if utf8 else names.encode_utf7(name)
+    return Wire(b'"%b"' % _escaped(raw))
+
+
+def _escaped(raw: bytes) -> bytes:
+    return raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
 
 
 def continuation(text: str | bytes = b"") -> bytes:

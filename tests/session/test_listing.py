@@ -71,7 +71,7 @@ class Session:
         self.door = SimpleNamespace(
             unasked=unasked, clock=self.clock.seconds, wheel=ExactWheel(self.clock)
         )
-        self.asks_for_remote = self.relays = False
+        self.asks_for_remote = self.relays = self.utf8 = False
         self.unasked = unasked
         self.chunks: list[bytes] = []
         self.held_back: Deferred[None] | None = None

@@ -18,13 +18,15 @@ from tests.proves import proves
 from tests.wire.support import one
 
 
-def over(text: bytes) -> Arguments:
-    return Arguments(one(b"a X " + text + b"\r\n"))
+def over(text: bytes, *, utf8: bool = False) -> Arguments:
+    command = one(b"a X " + text + b"\r\n")
+    command.utf8 = utf8
+    return Arguments(command)
 
 
-def take(method: Callable[..., Any], text: bytes, **options: Any) -> Any:
+def take(method: Callable[..., Any], text: bytes, *, utf8: bool = False, **options: Any) -> Any:
     """Let one method read ``text`` to its end."""
-    arguments = over(text)
+    arguments = over(text, utf8=utf8)
     taken = method(arguments, **options)
     arguments.end()
     return taken
