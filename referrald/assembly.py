@@ -69,7 +69,7 @@ class Lasting:
         self.logins = LoginLog(reactor, form=config.log.format, destination=config.log.logins)
         self.tls = None if config.tls is None else TlsHolder(config.tls)
         self.public = config.serve.public
-        self.store = MemoryStore(public=self.public)
+        self.store = MemoryStore(public=self.public, reactor=reactor)
         self.routing = MailboxRouting()
         self.followers = Followers(reactor.seconds)
         self.mover = Mover(reactor, self.moved)

@@ -39,6 +39,7 @@ from referrald.model import (
     Server,
     StoredPassword,
 )
+from referrald.query import Found, Query
 
 
 class IReferralBackend(Interface):
@@ -377,6 +378,12 @@ class IMailFolder(Interface):
         """Open a message for reading: an `IContent`, None when it is gone.
 
         It stays readable when the message is removed meanwhile.
+        """
+
+    def search(query: Query) -> Awaitable[Found]:
+        """Find messages; `referrald.mime.matching` does that for whoever has no better way.
+
+        It ends soon after it has been cancelled, where it is a Deferred or waits for one.
         """
 
     def store(

@@ -146,7 +146,10 @@ Query: TypeAlias = (
 
 @attrs.frozen(kw_only=True)
 class Found:
-    """What a search has found. uids: ascending. modseq: the highest of theirs, 0 of none."""
+    """What a search has found. uids: ascending.
+
+    modseq: the highest of theirs; 0 of none, and where the query does not ask for `Changed`.
+    """
 
     uids: Sequence[int]
     modseq: int = 0

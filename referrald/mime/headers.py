@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import attrs
@@ -172,16 +174,34 @@ def languages(value: bytes | None) -> list[bytes]:
 
 def text(raw: bytes, charset: bytes | str | None = None) -> str:
     """Decode text in a charset that may be unknown, missing or a lie."""
-    name = charset.decode("latin-1") if isinstance(charset, bytes) else charset
-    if name and _CHARSET.fullmatch(name) and name.lower() not in ("us-ascii", "ascii"):
+    name = codec(charset)
+    if name is not None:
         try:
             return raw.decode(name, "replace")
-        except (LookupError, UnicodeError):
+        except UnicodeError:
             pass
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def codec(declared: bytes | str | None) -> str | None:
+    """Give the codec of a charset; None for one that is unknown, and for ASCII, often a lie."""
+    name = declared.decode("latin-1") if isinstance(declared, bytes) else declared
+    if not name or not _CHARSET.fullmatch(name):
+        return None
+    return _known_codec(name.lower())
+
+
+@lru_cache(maxsize=256)
+def _known_codec(name: str) -> str | None:
+    try:
+        found = codecs.lookup(name)
+    except LookupError:
+        return None
+    is_text = found.incrementaldecoder is not None and found.name != "ascii"
+    return found.name if is_text else None
 
 
 def decoded(value: bytes) -> str:

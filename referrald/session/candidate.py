@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from referrald.mime import headers
 from referrald.mime import parts as mime
+from referrald.mime.dates import parse_date
 from referrald.mime.parts import Part
 from referrald.session import edge
 
@@ -69,7 +70,7 @@ class Candidate:
     def sent(self) -> date | None:
         """The date in the header, as it is written there."""
         value = self.parsed.field(b"date")
-        when = None if value is None else edge.parse_date(headers.text(value))
+        when = None if value is None else parse_date(headers.text(value))
         return None if when is None else when.date()
 
     @cached_property

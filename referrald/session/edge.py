@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import UTC, datetime, timedelta, timezone
-from email.utils import parsedate_tz
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from twisted.mail.imap4 import IMessageFile, MessageSet
 
 from referrald.errors import NotPossible
 from referrald.mime import headers
+from referrald.mime.dates import parse_date
 from referrald.wire.arguments import SYSTEM_FLAGS
 
 BATCH: Final = 100
@@ -175,18 +175,6 @@ def moment(given: Any) -> datetime:
     if isinstance(given, datetime):
         return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
     return parse_date(native(given)) or EPOCH
-
-
-def parse_date(text: str) -> datetime | None:
-    """Read a date in one of the forms that mail uses; None for anything else."""
-    try:
-        parsed = parsedate_tz(text)
-        if parsed is None:
-            return None
-        offset = timedelta(seconds=parsed[9] or 0)
-        return datetime(*parsed[:6], tzinfo=timezone(offset))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def date_time(when: datetime) -> str:

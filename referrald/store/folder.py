@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 from zope.interface import implementer
@@ -10,22 +11,36 @@ from zope.interface import implementer
 from referrald.errors import NoPermission, NoSuchMailbox
 from referrald.interfaces import IMailFolder
 from referrald.mailmodel import Changes, Column, FolderState, Placed, Stored, StoredMessage
+from referrald.mime import matching
+from referrald.query import Found, Query
 from referrald.store.contents import MemoryContent
 from referrald.store.describing import date_time, describe
 from referrald.store.mailbox import Mailbox, Message
+from referrald.store.pausing import Pauses
+from referrald.store.searched import Shelf
 
 
 @implementer(IMailFolder)
 class MemoryFolder:
     """A mailbox as it was found under a name; it ends when the name means another, or none.
 
-    find: gives the mailbox of a name, or raises `NoSuchMailbox`.
+    find: gives the mailbox of a name, or raises `NoSuchMailbox`. now: gives the time.
+    pauses: how it lets others have a turn.
     """
 
-    def __init__(self, name: str, writable: bool, find: Callable[[str], Mailbox]) -> None:
+    def __init__(
+        self,
+        name: str,
+        writable: bool,
+        find: Callable[[str], Mailbox],
+        now: Callable[[], datetime],
+        pauses: Pauses,
+    ) -> None:
         self.name = name
         self.writable = writable
         self._find = find
+        self._now = now
+        self._pauses = pauses
         self._mailbox = find(name)
         self._ends: list[Callable[[], None]] = []
 
@@ -67,6 +82,11 @@ class MemoryFolder:
         """Open a message for reading, None when it is gone."""
         content = await self.content(uid)
         return None if content is None else MemoryContent(content)
+
+    async def search(self, query: Query) -> Found:
+        """Find messages."""
+        shelf = Shelf(self._here())
+        return await self._pauses.between(matching.steps(query, shelf, now=self._now()))
 
     async def store(
         self,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
+from typing import Any
 
 from zope.interface import implementer
 
@@ -22,6 +23,7 @@ from referrald.store.contents import MemoryIncoming, whole
 from referrald.store.folder import MemoryFolder
 from referrald.store.mailbox import Draft, Mailbox
 from referrald.store.names import DELIMITER, INBOX, checked, is_below, undelimited
+from referrald.store.pausing import Pauses
 from referrald.store.tree import Tree
 
 WELCOME = """\
@@ -47,10 +49,15 @@ class MemoryAccount:
     append_limit = cost.ACCOUNT_BYTES
 
     def __init__(
-        self, user: str, clock: Callable[[], float] = time.time, shared: Tree | None = None
+        self,
+        user: str,
+        clock: Callable[[], float] = time.time,
+        shared: Tree | None = None,
+        pauses: Pauses | None = None,
     ) -> None:
         self.user = user
         self._clock = clock
+        self._pauses = pauses or Pauses()
         self._own = Tree(INBOX, clock)
         self._shared = shared
         self._subscriptions: set[str] = set()
@@ -95,7 +102,7 @@ class MemoryAccount:
 
     async def open(self, name: str, writable: bool) -> MemoryFolder:
         """Give the folder of that name."""
-        return MemoryFolder(name, writable, self._find)
+        return MemoryFolder(name, writable, self._find, self._now, self._pauses)
 
     async def status(self, name: str) -> MailboxStatus:
         """Count without opening."""
@@ -174,18 +181,22 @@ class MemoryStore:
     """The accounts of this process, made when first asked for.
 
     public: the first level of the mailboxes that all accounts share; none when empty.
-    clock: gives the seconds since the epoch.
+    clock: gives the seconds since the epoch. reactor: where there is one, long searches let it have
+    a turn now and then.
     """
 
-    def __init__(self, public: str = "", clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, public: str = "", clock: Callable[[], float] = time.time, reactor: Any = None
+    ) -> None:
         if DELIMITER in public or public.upper() == INBOX:
             raise ValueError(f"not a name for public mailboxes: {public!r}")
         self._clock = clock
         self._shared = Tree(public, clock) if public else None
+        self._pauses = Pauses(reactor)
         self._accounts: dict[str, MemoryAccount] = {}
 
     async def account(self, user: str) -> MemoryAccount:
         """Give the account of ``user``."""
         if user not in self._accounts:
-            self._accounts[user] = MemoryAccount(user, self._clock, self._shared)
+            self._accounts[user] = MemoryAccount(user, self._clock, self._shared, self._pauses)
         return self._accounts[user]

@@ -10,6 +10,7 @@ from referrald.testing.storemessages import MessagesContract
 from referrald.testing.storemodseqs import ModseqsContract
 from referrald.testing.storenames import NamesContract
 from referrald.testing.storerenames import RenamesContract
+from referrald.testing.storesearch import SearchContract
 from referrald.testing.storetogether import TogetherContract
 
 
@@ -21,6 +22,7 @@ class MailStoreContract(
     ModseqsContract,
     IncomingContract,
     ChangesContract,
+    SearchContract,
     TogetherContract,
     AccessContract,
 ):

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import NotPossible
+from referrald.mime.dates import parse_date
 from referrald.mime.parts import parse
 from referrald.session import edge
 from tests.mime.mail import NESTED
@@ -57,7 +58,7 @@ class Values(SynchronousTestCase):
     def test_a_date_reads_back(self, when: datetime, minutes: int) -> None:
         zone = timezone(timedelta(minutes=minutes))
         whole = when.replace(microsecond=0, tzinfo=zone)
-        self.assertEqual(edge.parse_date(edge.date_time(whole)), whole)
+        self.assertEqual(parse_date(edge.date_time(whole)), whole)
 
     def test_flags_that_cannot_be_sent_are_left_out(self) -> None:
         flags = [b"\\SEEN", "\\Seen", "$a", "a b", "", "\u00e4", "x)", "\\", b"\xff"]
