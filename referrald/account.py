@@ -28,6 +28,8 @@ from referrald.mailmodel import (
     MailboxEntry,
     MailboxStatus,
     Namespaces,
+    NewMessage,
+    Placed,
     ReferMailbox,
     RemoteMailbox,
     Replica,
@@ -164,6 +166,23 @@ class ReferralAccount:
         """Count many, of names that are here."""
         counts: Mapping[str, MailboxStatus] = await self.local.statuses(names)
         return counts
+
+    @property
+    def append_limit(self) -> int | None:
+        """The bytes that a message may have."""
+        limit: int | None = self.local.append_limit
+        return limit
+
+    async def incoming(self, name: str, size: int) -> Any:
+        """Get ready to take a message."""
+        await self.require(name)
+        return await self.local.incoming(name, size)
+
+    async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
+        """Put messages into a mailbox: all of them or none."""
+        await self.require(name)
+        placed: Placed = await self.local.append(name, messages)
+        return placed
 
     async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox."""

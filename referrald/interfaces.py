@@ -441,6 +441,14 @@ class IReferralAccount(Interface):
     def statuses(names: Sequence[str]) -> Awaitable[Mapping[str, MailboxStatus]]:
         """As in `IMailAccount`, of names that are here."""
 
+    append_limit: int | None = Attribute("The bytes that a message may have, None for no limit.")
+
+    def incoming(name: str, size: int) -> Awaitable[Any]:
+        """As in `IMailAccount`."""
+
+    def append(name: str, messages: Sequence[NewMessage]) -> Awaitable[Placed]:
+        """As in `IMailAccount`; ``uids`` is empty where they are not known."""
+
     def create(name: str, special_use: Sequence[str] = ()) -> Awaitable[None]:
         """As in `IMailAccount`, and so are those that follow."""
 

@@ -1,42 +1,176 @@
-"""APPEND: a message from the client into a mailbox (RFC 3501 section 6.3.11)."""
+"""APPEND: messages from the client into a mailbox, all or none (RFC 3501 section 6.3.11, RFC 3502).
+
+What can be refused is refused before the bytes come; they go to the store as they come. A mailbox
+of another server, or of an IAccount, gets whole messages: those are held in memory.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
-from io import BytesIO
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 
-from referrald.errors import MailboxReferral, WireError
-from referrald.session import beyond, edge, naming, transfer, uidplus
-from referrald.session.copying import target
+from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
+
+from referrald.errors import MailboxInUse, MailboxReferral, NoSuchMailbox, WireError
+from referrald.mailmodel import NewMessage, Placed, ReferMailbox
+from referrald.model import Refuse
+from referrald.session import answers, beyond, naming, transfer, uidplus
+from referrald.session.copying import TRY_CREATE, target
+from referrald.session.held import Held
 from referrald.session.messages import NO_SUCH_FLAG, known_flags
 from referrald.session.table import Answer
-from referrald.wire.reader import Literal
-from referrald.wire.response import ok
+from referrald.wire.append import Appended, Heading
+from referrald.wire.arguments import SYSTEM_FLAGS
+from referrald.wire.response import Code, StatusError, no, ok
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
+TOO_BIG: Final = no("That message is too big.", Code("TOOBIG"))
+CANCELLED: Final = no("Nothing was appended: there is a message of no bytes.")
+UNKNOWN_CTE: Final = no("A message with NUL cannot be kept as it is.", Code("UNKNOWN-CTE"))
+NOT_ENABLED: Final = "UTF8 needs ENABLE UTF8=ACCEPT."
 
-async def append(
+
+class Arriving:
+    """A message that is coming in.
+
+    incoming: what takes it, an `IIncoming`. binary: it comes as a literal8, which may hold NUL; no
+    BODY[] could give that back (RFC 3516 section 4.4).
+    """
+
+    def __init__(self, name: str, size: int, incoming: Any, binary: bool) -> None:
+        self.name = name
+        self.size = size
+        self.incoming = incoming
+        self.error: Exception | None = None
+        self._binary = binary
+        self._writing = self._over = False
+
+    async def write(self, data: bytes) -> None:
+        """Hand on the next bytes; what goes wrong is told when the command is complete."""
+        if self.error is not None:
+            return
+        self._writing = True
+        try:
+            if self._binary and b"\0" in data:
+                raise StatusError(UNKNOWN_CTE)
+            await self.incoming.write(data)
+        except Exception as error:  # noqa: BLE001 - raised again by `content`
+            self.error = error
+        finally:
+            self._writing = False
+        if self._over or self.error is not None:
+            self.incoming.discard()
+
+    def discard(self) -> None:
+        """Forget it, once what is being written has been."""
+        self._over = True
+        if not self._writing:
+            self.incoming.discard()
+
+    def content(self) -> Any:
+        """Give what a `NewMessage` is made of, or raise what went wrong."""
+        if self.error is not None:
+            raise self.error
+        return self.incoming.value if isinstance(self.incoming, Held) else self.incoming
+
+
+# -- before the message comes ----------------------------------------------------------------
+
+
+async def admit(
     session: ReferralServer,
     name: str,
-    flags: tuple[str, ...],
-    date: datetime | None,
-    message: Literal,
-) -> Answer:
-    """Put a message into a mailbox."""
-    if message.binary:
-        raise WireError("A literal8 is not allowed there.")
+    heading: Heading,
+    size: int,
+    binary: bool,
+    before: Sequence[Arriving],
+) -> Arriving:
+    """Get ready for a message, or raise; before: those of the same command."""
+    if heading.utf8 and "UTF8=ACCEPT" not in session.enabled:
+        raise WireError(NOT_ENABLED)
+    for each in before:
+        each.content()
+    if not size:
+        raise StatusError(CANCELLED)
     name = await naming.meant(session, name)
+    decision = await session.mail.locate(name)
+    if isinstance(decision, Refuse):
+        raise StatusError(answers.refused(decision))
+    if isinstance(decision, ReferMailbox):
+        error = MailboxReferral(
+            decision.urls, personal=decision.personal, replicas=decision.replicas
+        )
+        if not beyond.carried(session, error):
+            raise error
+        incoming: Any = Held()
+    else:
+        incoming = await _incoming(session, name, heading, size)
+    if isinstance(incoming, Held):
+        # All of them are in memory at a time.
+        size += sum(each.size for each in before)
+    if size > session.door.limits.literal_authenticated:
+        incoming.discard()
+        raise StatusError(TOO_BIG)
+    return Arriving(name, size, incoming, binary)
+
+
+async def _incoming(session: ReferralServer, name: str, heading: Heading, size: int) -> Any:
+    if size > append_limit(session):
+        raise StatusError(TOO_BIG)
     try:
-        async with target(session, name) as box:
-            if not await known_flags(box, flags):
-                return NO_SUCH_FLAG
-            when = None if date is None else edge.date_time(date).encode("ascii")
-            made = await edge.ask(box, "addMessage", BytesIO(message.value), list(flags), when)
-            return ok("Appended.", await uidplus.appended(box, made))
+        if any(flag[0] == "\\" and flag not in SYSTEM_FLAGS.values() for flag in heading.flags):
+            async with target(session, name) as box:
+                if not await known_flags(box, heading.flags):
+                    raise StatusError(NO_SUCH_FLAG)
+        return await session.mail.incoming(name, size)
+    except (NoSuchMailbox, TwistedNoSuchMailbox):
+        raise StatusError(TRY_CREATE) from None
+
+
+def append_limit(session: ReferralServer) -> int:
+    """Give the bytes that a message may have (RFC 7889)."""
+    own: int | None = session.mail.append_limit
+    ours = session.door.limits.literal_authenticated
+    return ours if own is None else min(own, ours)
+
+
+# -- when all have come ----------------------------------------------------------------------
+
+
+async def append(session: ReferralServer, name: str, messages: tuple[Appended, ...]) -> Answer:
+    """Put messages into a mailbox, all or none."""
+    try:
+        contents = [_new(message) for message in messages]
+        return await _append(session, await naming.meant(session, name), contents)
+    finally:
+        session.forget_arriving()
+
+
+def _new(message: Appended) -> NewMessage:
+    streamed = message.literal.streamed
+    assert streamed is not None, "taken by `admit`"
+    heading = message.heading
+    return NewMessage(content=streamed.sink.content(), flags=heading.flags, received=heading.date)
+
+
+async def _append(session: ReferralServer, name: str, messages: list[NewMessage]) -> Answer:
+    try:
+        placed = await session.mail.append(name, messages)
+    except (NoSuchMailbox, TwistedNoSuchMailbox):
+        return TRY_CREATE
     except MailboxReferral as error:
         if not beyond.carried(session, error):
             raise
-        return await transfer.append_there(session, error.replicas, flags, date, message)
+        if not all(isinstance(message.content, bytes) for message in messages):
+            # It has left while the message came, and the store has that message.
+            raise MailboxInUse(f"{name} is elsewhere now") from None
+        return await transfer.append_there(session, name, error.replicas, messages)
+    return ok("Appended.", _appenduid(placed))
+
+
+def _appenduid(placed: Placed) -> Code | None:
+    if not placed.uids:
+        return None
+    return Code("APPENDUID", f"{placed.uid_validity} {uidplus.spans(placed.uids)}")

@@ -31,7 +31,7 @@ from referrald.session.table import (
     Grammar,
     Handler,
 )
-from referrald.wire import grammar
+from referrald.wire import append, grammar
 from referrald.wire import listing as lists
 
 ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
@@ -60,7 +60,7 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("UNSELECT", SELECT, grammar.no_args, mailboxes.unselect),
     ("CHECK", SELECT, grammar.no_args, mailboxes.check),
     ("EXPUNGE", SELECT, grammar.no_args, mailboxes.expunge),
-    ("APPEND", AUTH, grammar.append, appending.append),
+    ("APPEND", AUTH, append.append, appending.append),
     ("IDLE", AUTH - AWAY, grammar.no_args, messages.idle),
     ("FETCH", SELECT, fetching.fetch, messages.fetch),
     ("STORE", SELECT, grammar.store, messages.store),

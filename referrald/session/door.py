@@ -6,7 +6,7 @@ A reload makes new doors, and the sessions that are there go over to them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import attrs
 
@@ -19,6 +19,9 @@ from referrald.session.habits import Habits
 from referrald.session.programs import Programs
 from referrald.session.table import CommandTable
 from referrald.wire.reader import ReaderLimits
+
+IN_MEMORY: Final = 1024 * 1024
+"""The largest literal after login that is not a message for APPEND."""
 
 
 class Authenticator(Protocol):
@@ -323,5 +326,7 @@ class Door:
 
     @after_login.default
     def _after_login(self) -> ReaderLimits:
-        literal, line = self.limits.literal_authenticated, self.limits.line_authenticated
-        return ReaderLimits(line=line, literal=literal, command=literal + 4 * line)
+        refused, line = self.limits.literal_authenticated, self.limits.line_authenticated
+        # Messages are not among them: those are handed on as they come.
+        literal = min(refused, IN_MEMORY)
+        return ReaderLimits(line=line, literal=literal, command=literal + 4 * line, refused=refused)

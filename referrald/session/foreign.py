@@ -9,22 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from io import BytesIO
 from typing import Any, Final
 
 from twisted.mail.imap4 import INamespacePresenter
 from zope.interface import implementer
 
-from referrald.errors import MailboxExists, NoSuchMailbox, NotPossible, ReferraldError
+from referrald.errors import MailboxExists, NoPermission, NoSuchMailbox, NotPossible, ReferraldError
 from referrald.interfaces import IReferralAccount
 from referrald.mailmodel import (
     MailboxDecision,
     MailboxEntry,
     MailboxStatus,
     Namespaces,
+    NewMessage,
+    Placed,
     RemoteMailbox,
 )
 from referrald.model import Serve
-from referrald.session.edge import ask, flag_names, native
+from referrald.session import uidplus
+from referrald.session.edge import ask, date_time, flag_names, native
+from referrald.session.held import Held
 
 HERE: Final = Serve()
 COUNTED: Final = ("MESSAGES", "UNSEEN", "UIDNEXT", "UIDVALIDITY")
@@ -52,6 +57,7 @@ class ForeignAccount:
     """All mailboxes are here."""
 
     delimiter = "/"
+    append_limit = None
 
     def __init__(self, account: Any) -> None:
         self.account = account
@@ -119,6 +125,41 @@ class ForeignAccount:
             with suppress(ReferraldError):
                 found[name] = await self.status(name)
         return found
+
+    async def incoming(self, name: str, size: int) -> Held:
+        """Get ready to hold a message: it is handed over whole."""
+        await self._writable(name)
+        return Held()
+
+    async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
+        """Put messages in one after the other; take them back when one of them fails."""
+        box = await self._writable(name)
+        made: list[Any] = []
+        try:
+            for message in messages:
+                made.append(await self._add(box, message))
+        except Exception:
+            # Without UIDs nobody can tell which they are.
+            uids = sorted(uid for uid in made if isinstance(uid, int))
+            if uids:
+                await uidplus.mark(box, uids, 1)
+                await uidplus.remove_marked(box, uids)
+            raise
+        known = await uidplus.at_the_end(box, made)
+        validity = int(await ask(box, "getUIDValidity")) if known else 0
+        return Placed(uid_validity=validity, uids=tuple(made) if known else ())
+
+    async def _add(self, box: Any, message: NewMessage) -> Any:
+        received = message.received
+        when = None if received is None else date_time(received).encode("ascii")
+        content = message.content.value if isinstance(message.content, Held) else message.content
+        return await ask(box, "addMessage", BytesIO(content), list(message.flags), when)
+
+    async def _writable(self, name: str) -> Any:
+        box = await self.open(name, True)
+        if not await ask(box, "isWriteable"):
+            raise NoPermission(name, public="The mailbox is open for reading only.")
+        return box
 
     async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox."""

@@ -1,30 +1,23 @@
-"""What a session knows of mailboxes that are elsewhere, and what it asks before it takes a message.
+"""What a session knows of mailboxes that are elsewhere.
 
 A part of `ReferralServer`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
-from referrald.errors import MailboxReferral
 from referrald.interfaces import IReferralAccount
 from referrald.mailmodel import RemoteMailbox
-from referrald.model import Refuse, RelayOrder, Serve
-from referrald.session import answers, beyond, referring
+from referrald.model import RelayOrder
 from referrald.session.door import Door
 from referrald.session.followers import client_key
 from referrald.session.foreign import ForeignAccount
-from referrald.session.running import start
-from referrald.wire.events import Undecided
-from referrald.wire.grammar import append_target
-from referrald.wire.reader import CommandReader
-from referrald.wire.response import Status
 
 if TYPE_CHECKING:
-    from referrald.session.server import ReferralServer
+    pass
 
 
 class Remote:
@@ -36,13 +29,7 @@ class Remote:
     client_id: dict[str, str | None] | None
     account: Any
     mbox: Any
-    reader: CommandReader | None
-    _running: bytes | None
-    _work: Any
-    _closing: bool
-    _pump: Callable[[], None]
     _asked = False
-    _verdict: tuple[tuple[bytes, str], Status | None] | None = None
     order: RelayOrder | None = None
 
     @cached_property
@@ -100,53 +87,3 @@ class Remote:
             guessed = not key[-1] and self.unasked == "relay"
             self._asked = not guessed and self.door.followers.known(key)
         return self._asked
-
-    def judge_append(self, tag: bytes) -> Status | Undecided | None:
-        """Refuse an APPEND to another server's mailbox before its message comes (RFC 2193, 4.1)."""
-        reader = self.reader
-        assert reader is not None and reader.partial is not None
-        name = append_target(reader.partial)
-        if name is None:
-            return None
-        known, self._verdict = self._verdict, None
-        if known is not None and known[0] == (tag, name):
-            return known[1]
-        return self._find_out(tag, name)
-
-    def _find_out(self, tag: bytes, name: str) -> Status | Undecided | None:
-        at_once: list[Status | None] = []
-        waits = False
-
-        def decided(status: Status | None) -> None:
-            if self._closing:
-                return
-            if not waits:
-                at_once.append(status)
-                return
-            self._running = self._work = None
-            self._verdict = ((tag, name), status)
-            self._pump()
-
-        def failed(error: BaseException) -> None:
-            if not self._closing:
-                decided(answers.status_of(error, cast("ReferralServer", self)))
-
-        waiting = start(self._objection(name), decided, failed)
-        if at_once:
-            return at_once[0]
-        waits = True
-        self._work = waiting
-        return Undecided(tag)
-
-    async def _objection(self, name: str) -> Status | None:
-        decision = await self.mail.locate(name)
-        if isinstance(decision, Serve):
-            return None
-        if isinstance(decision, Refuse):
-            return answers.refused(decision)
-        error = MailboxReferral(
-            decision.urls, personal=decision.personal, replicas=decision.replicas
-        )
-        if beyond.carried(cast("ReferralServer", self), error):
-            return None
-        return referring.status(cast("ReferralServer", self), error)

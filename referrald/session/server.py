@@ -27,6 +27,7 @@ from referrald.session.living import Living
 from referrald.session.naming import IMAP4REV2, UTF8_ACCEPT
 from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
+from referrald.session.receiving import Receiving
 from referrald.session.relaying import Relayed
 from referrald.session.remote import Remote
 from referrald.session.running import Waiting, start
@@ -38,8 +39,9 @@ from referrald.wire.reader import (
     Continuation,
     Fatal,
     Malformed,
+    Piece,
     Rejected,
-    Undecided,
+    Verdict,
 )
 from referrald.wire.response import Status, bad, bye, continuation, render
 
@@ -48,7 +50,16 @@ FEEDBACK = continuation("Ready.")
 
 @implementer(IPushProducer, IMailboxListener)
 class ReferralServer(
-    Relayed, Living, Outgoing, Timing, Notices, Remote, Fronted, TwistedsFace, IMAP4Server
+    Relayed,
+    Living,
+    Outgoing,
+    Timing,
+    Notices,
+    Receiving,
+    Remote,
+    Fronted,
+    TwistedsFace,
+    IMAP4Server,
 ):
     """An IMAP server session that serves, refers or refuses.
 
@@ -129,6 +140,7 @@ class ReferralServer(
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
+        self.forget_arriving()
         self.end_errands()
         if self.mbox is not None:
             self.forsake_mailbox()
@@ -194,23 +206,24 @@ class ReferralServer(
             self.transport.resumeProducing()
 
     def _odd_event(self, event: Any) -> None:
-        if isinstance(event, Continuation):
+        if isinstance(event, Piece):
+            self.take_piece(event)
+        elif isinstance(event, Continuation):
             self.write(FEEDBACK)
         elif isinstance(event, Malformed):
+            self.forget_arriving()
             self.write(render(event.tag, bad(event.reason)))
             self._count_bad()
         elif isinstance(event, Rejected):
+            self.forget_arriving()
             self.write(render(event.tag, event.status))
-        elif isinstance(event, Undecided):
-            # Like a command that runs; `judge_append` goes on when it is decided.
-            self._running = event.tag
         elif isinstance(event, Fatal):
             self.door.notes.note("fatal input", f"{self.session_id} {self.peer}: {event.reason}")
             self._bye(bye(event.reason, event.code))
 
     def ask_literal(
         self, tag: bytes, name: bytes, head: bytes, size: int, sync: bool, binary: bool
-    ) -> Status | Undecided | None:
+    ) -> Verdict:
         """Accept a literal before its bytes come, or say why not."""
         spec = self.door.table.find(self.state, name)
         if spec is None and not legacy.has(self, name):
@@ -218,7 +231,7 @@ class ReferralServer(
             known = self.door.table.knows(name)
             return ended or bad("Not now." if known else "Unknown command.")
         if name == b"APPEND" and self.state != "unauth":
-            return self.judge_append(tag)
+            return self.judge_append(tag, size, binary)
         return None
 
     async def read_line(self) -> bytes:
@@ -267,6 +280,7 @@ class ReferralServer(
         try:
             arguments = spec.grammar(command)
         except WireError as error:
+            self.forget_arriving()
             self.write(render(command.tag, bad(error.public)))
             self._count_bad()
             return

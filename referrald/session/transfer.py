@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -21,7 +20,6 @@ from referrald.session import beyond, edge, uidplus
 from referrald.session.away import AwayMailbox, as_status
 from referrald.session.copying import target
 from referrald.session.table import Answer
-from referrald.wire.reader import Literal
 from referrald.wire.response import Code, StatusError, mailbox, no, ok, render
 from referrald.wire.sets import SequenceSet
 
@@ -144,6 +142,13 @@ async def deliver(
     session: ReferralServer, letters: AsyncIterator[Letter], name: str
 ) -> tuple[list[int], Code | None]:
     """Put messages into a mailbox, all or none; gives their UIDs and what tells the new ones."""
+    sources, arrivals = await _put_all(session, letters, name)
+    return sources, _copyuid(sources, arrivals)
+
+
+async def _put_all(
+    session: ReferralServer, letters: AsyncIterator[Letter], name: str
+) -> tuple[list[int], list[Arrival]]:
     async with opened(session, name) as box:
         arrivals: list[Arrival] = []
         sources: list[int] = []
@@ -155,7 +160,7 @@ async def deliver(
             if arrivals:
                 await _undo(session, box, arrivals, name)
             raise
-    return sources, _copyuid(sources, arrivals)
+    return sources, arrivals
 
 
 async def _undo(
@@ -175,12 +180,18 @@ async def _undo(
 
 
 def _copyuid(sources: Sequence[int], arrivals: Sequence[Arrival]) -> Code | None:
+    made = _made(arrivals)
+    return made and Code("COPYUID", f"{made[0]} {uidplus.spans(sources)} {made[1]}")
+
+
+def _made(arrivals: Sequence[Arrival]) -> tuple[int, str] | None:
+    """Give the UIDVALIDITY and the new UIDs, where all of them are known."""
     uids = [each.uid for each in arrivals if each.uid is not None]
     validities = {each.validity for each in arrivals}
-    if not uids or len(uids) < len(sources) or len(validities) != 1:
+    validity = validities.pop() if len(validities) == 1 else None
+    if not uids or len(uids) < len(arrivals) or validity is None:
         return None
-    both = uidplus.spans(sources), uidplus.spans(uids)
-    return Code("COPYUID", f"{validities.pop()} {both[0]} {both[1]}")
+    return validity, uidplus.spans(uids)
 
 
 # -- from a mailbox of this server -------------------------------------------------------------
@@ -200,16 +211,22 @@ async def letters_here(messages: Sequence[Any]) -> AsyncIterator[Letter]:
 
 
 async def append_there(
-    session: ReferralServer,
-    places: Sequence[Replica],
-    flags: tuple[str, ...],
-    date: datetime | None,
-    message: Literal,
+    session: ReferralServer, name: str, places: Sequence[Replica], messages: Sequence[NewMessage]
 ) -> Answer:
-    """Append one message at another server."""
-    new = NewMessage(content=message.value, flags=flags)
-    when = "" if date is None else edge.date_time(date)
-    return beyond.told(await session.errands.append(places, new, when))
+    """Append messages at another server, all or none."""
+    if len(messages) == 1:
+        when = edge.date_time(messages[0].received) if messages[0].received else ""
+        return beyond.told(await session.errands.append(places, messages[0], when))
+    # One command with all of them needs a server that knows such commands.
+    _, arrivals = await _put_all(session, _letters(messages), name)
+    made = _made(arrivals)
+    return ok("Appended.", made and Code("APPENDUID", f"{made[0]} {made[1]}"))
+
+
+async def _letters(messages: Sequence[NewMessage]) -> AsyncIterator[Letter]:
+    for message in messages:
+        date = edge.date_time(message.received) if message.received else ""
+        yield Letter(uid=0, content=message.content, flags=message.flags, date=date)
 
 
 # -- from a mailbox of another server ----------------------------------------------------------

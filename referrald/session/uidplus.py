@@ -25,14 +25,14 @@ DELETED: Final = "\\Deleted"
 
 async def appended(box: Any, made: Any) -> Code | None:
     """Tell the UID that a message got."""
-    if not await _at_the_end(box, [made]):
+    if not await at_the_end(box, [made]):
         return None
     return Code("APPENDUID", f"{await edge.ask(box, 'getUIDValidity')} {made}")
 
 
 async def copied(box: Any, originals: Sequence[int], made: Sequence[Any]) -> Code | None:
     """Tell the UIDs that copies got, in the order of the originals."""
-    if not made or len(made) != len(originals) or not await _at_the_end(box, made):
+    if not made or len(made) != len(originals) or not await at_the_end(box, made):
         return None
     validity = await edge.ask(box, "getUIDValidity")
     return Code("COPYUID", f"{validity} {spans(originals)} {spans(made)}")
@@ -46,7 +46,8 @@ def placed(by_store: Placed) -> Code | None:
     return Code("COPYUID", f"{by_store.uid_validity} {sources} {copies}")
 
 
-async def _at_the_end(box: Any, made: Sequence[Any]) -> bool:
+async def at_the_end(box: Any, made: Sequence[Any]) -> bool:
+    """Say whether these are the UIDs of the last messages."""
     count = int(await edge.ask(box, "getMessageCount"))
     first = count - len(made) + 1
     return first >= 1 and await edge.uids(box, first, count) == list(made)

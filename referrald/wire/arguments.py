@@ -104,7 +104,8 @@ class Arguments:
         at = self._index + 1
         segments = self._command.segments
         self._index, self._text, self._pos = at + 1, segments[at + 1], 0
-        return Literal(segments[at], at in self._command.binary)
+        streamed = next((each for each in self._command.streamed if each.at == at), None)
+        return Literal(segments[at], at in self._command.binary, streamed)
 
     def number(self) -> int:
         """Take a number of 32 bits."""
@@ -198,6 +199,8 @@ class Arguments:
         if pos < len(self._text) or not self._literal_ahead():
             return None
         literal = self.literal()
+        if literal.streamed is not None:
+            raise WireError("A message is not allowed there.")
         if literal.binary:
             raise WireError("A literal8 is not allowed there.")
         return literal.value
@@ -246,6 +249,6 @@ def _moment(match: re.Match[bytes]) -> datetime:
 
 def _as_quoted(literal: Literal) -> bytes:
     value = literal.value
-    if literal.binary or b"\r" in value or b"\n" in value or b"\0" in value:
+    if literal.binary or literal.streamed or b"\r" in value or b"\n" in value or b"\0" in value:
         raise WireError("That literal is not allowed there.")
     return b'"' + value.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'

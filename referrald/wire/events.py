@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -10,11 +10,27 @@ from referrald.wire.response import Code, Status
 
 
 @attrs.frozen
+class Streamed:
+    """Stands for a literal whose bytes were handed out as they came.
+
+    at: its index among the segments of its command. sink: what was given for it.
+    """
+
+    at: int
+    size: int
+    sink: Any = attrs.field(repr=False)
+
+
+@attrs.frozen
 class Literal:
-    """A string that came as a literal; ``binary`` for a literal8 (RFC 3516), which may hold NUL."""
+    """A string that came as a literal; ``binary`` for a literal8 (RFC 3516), which may hold NUL.
+
+    streamed: given for one that was handed out as it came; its ``value`` is empty.
+    """
 
     value: bytes = attrs.field(repr=False)
     binary: bool = False
+    streamed: Streamed | None = None
 
 
 class Command:
@@ -22,12 +38,13 @@ class Command:
 
     segments: the argument text, then by turns a literal's bytes and the text that follows it.
     binary: the indexes of those segments that came as a literal8.
-    size: the bytes it took on the wire.
+    streamed: those of the literals that were handed out as they came; their segments are empty.
+    size: the bytes it took on the wire, without literals that were handed out.
     has_args: False where nothing, not even a space, follows the name.
     utf8: mailbox names in it are UTF-8, and so may be what stands in quotes (RFC 6855, RFC 9051).
     """
 
-    __slots__ = ("binary", "has_args", "name", "segments", "size", "tag", "utf8")
+    __slots__ = ("binary", "has_args", "name", "segments", "size", "streamed", "tag", "utf8")
 
     def __init__(
         self,
@@ -38,6 +55,7 @@ class Command:
         has_args: bool = True,
         binary: tuple[int, ...] = (),
         utf8: bool = False,
+        streamed: tuple[Streamed, ...] = (),
     ) -> None:
         self.tag = tag
         self.name = name
@@ -46,6 +64,7 @@ class Command:
         self.has_args = has_args
         self.binary = binary
         self.utf8 = utf8
+        self.streamed = streamed
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Command):
@@ -62,6 +81,24 @@ class Command:
 @attrs.frozen
 class Continuation:
     """The client waits for ``+`` before it sends the literal."""
+
+
+@attrs.frozen
+class Stream:
+    """The answer that a literal is to be handed out piece by piece, for ``sink``."""
+
+    sink: Any
+
+
+class Piece:
+    """Some of the bytes of a literal that is handed out, and for whom they are."""
+
+    __slots__ = ("data", "sink", "tag")
+
+    def __init__(self, tag: bytes, sink: Any, data: bytes) -> None:
+        self.tag = tag
+        self.sink = sink
+        self.data = data
 
 
 @attrs.frozen
@@ -98,4 +135,4 @@ class Fatal:
     code: Code | None = None
 
 
-Event: TypeAlias = Command | Continuation | Rejected | Undecided | Malformed | Fatal
+Event: TypeAlias = Command | Piece | Continuation | Rejected | Undecided | Malformed | Fatal

@@ -6,13 +6,12 @@ Each raises `WireError` for arguments that are not those of its command.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Final
 
 from referrald.errors import WireError
 from referrald.wire import tokens
 from referrald.wire.arguments import Arguments as Arguments
-from referrald.wire.reader import Command, Literal
+from referrald.wire.reader import Command
 from referrald.wire.sets import SequenceSet
 
 ID_PAIRS: Final = 30
@@ -166,32 +165,6 @@ def status(command: Command) -> tuple[str, tuple[str, ...]]:
     return name, tuple(item.decode("ascii").upper() for item in items)
 
 
-def append(command: Command) -> tuple[str, tuple[str, ...], datetime | None, Literal]:
-    """Read APPEND: mailbox, flags, internal date, message."""
-    arguments = Arguments(command)
-    name = arguments.mailbox()
-    arguments.space()
-    flags: tuple[str, ...] = ()
-    if arguments.peek() == ord("("):
-        flags = arguments.flag_list()
-        arguments.space()
-    date = None
-    if arguments.peek() == ord('"'):
-        date = arguments.date_time()
-        arguments.space()
-    message = arguments.literal()
-    arguments.end()
-    return name, flags, date, message
-
-
-def append_target(partial: Command) -> str | None:
-    """Read the mailbox of an APPEND whose literal has not come (`CommandReader.partial`).
-
-    None while the literal in question is the mailbox name itself.
-    """
-    return Arguments(partial).mailbox() if partial.segments != (b"",) else None
-
-
 def copy(command: Command) -> tuple[SequenceSet, str]:
     """Read COPY or MOVE: the messages and the mailbox."""
     arguments = Arguments(command)
@@ -246,7 +219,7 @@ def uid(command: Command) -> tuple[Command]:
     segments = (text, *command.segments[1:])
     has_args = bool(space) or len(segments) > 1
     parts = (command.tag, inner, segments, command.size, has_args, command.binary, command.utf8)
-    return (Command(*parts),)
+    return (Command(*parts, command.streamed),)
 
 
 def _some(arguments: Arguments) -> bytes:

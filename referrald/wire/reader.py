@@ -1,9 +1,11 @@
 """The command reader: bytes in, whole commands out (RFC 3501 section 2.2.1, RFC 7888).
 
 Sans-IO. A command is handed out only when it is complete, with all its literals, so nobody above
-ever sees half of one. Every limit holds while the bytes come in, and after anything malformed the
-reader stands at the start of the next command: a literal that the client has announced as sent
-(``{n+}``) is dropped with the command that it belongs to, whatever is wrong with that.
+ever sees half of one. Only where it is asked for, the bytes of a literal are handed out before, as
+they come: a message need not fit into memory. Every limit holds while the bytes come in, and after
+anything malformed the reader stands at the start of the next command: a literal that the client has
+announced as sent (``{n+}``) is dropped with the command that it belongs to, whatever is wrong with
+that.
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ from referrald.wire.events import Event as Event
 from referrald.wire.events import Fatal as Fatal
 from referrald.wire.events import Literal as Literal
 from referrald.wire.events import Malformed as Malformed
+from referrald.wire.events import Piece as Piece
 from referrald.wire.events import Rejected as Rejected
+from referrald.wire.events import Stream as Stream
+from referrald.wire.events import Streamed as Streamed
 from referrald.wire.events import Undecided as Undecided
 from referrald.wire.response import Code, Status, bad, no
 
@@ -37,25 +42,35 @@ _BEGIN = re.compile(_HEAD + rb" ").match
 _REST = re.compile(rb"(" + tokens.TEXT + rb")(?:\{([0-9]++)(\+?)\})?" + _END).match
 _SENT = re.compile(rb"\{([0-9]++)\+\}" + _END).match
 
+NUL: Final = "NUL is allowed in a literal8 only."
+
 _TEXT: Final = -1
 _NO_COMMAND: Final = b""
 
 
-Ask: TypeAlias = Callable[[bytes, bytes, bytes, int, bool, bool], Status | Undecided | None]
+Verdict: TypeAlias = Status | Stream | Undecided | None
+
+Ask: TypeAlias = Callable[[bytes, bytes, bytes, int, bool, bool], Verdict]
 """Called as ``ask(tag, name, head, size, sync, binary)`` before a literal is taken.
 
 ``head`` is what has come of the arguments. A status refuses the command; so does a `WireError`.
-With `Undecided` the reader gives that out, and asks again at the next call of ``next()``.
+With `Undecided` the reader gives that out, and asks again at the next call of ``next()``. With
+`Stream` the literal is handed out as it comes, however long: its size is for ``ask`` to judge.
 """
 
 
 @attrs.frozen(kw_only=True)
 class ReaderLimits:
-    """Bytes that a peer may use: a line without its LF, one literal, one command in all."""
+    """Bytes that a peer may use: a line without its LF, one literal, one command in all.
+
+    refused: a literal that is on its way and not wanted: it is dropped, a longer one ends all. None
+    means that it counts like any other.
+    """
 
     line: int = 8_192
     literal: int = 4_096
     command: int = 65_536
+    refused: int | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.command < self.line:
@@ -66,25 +81,37 @@ class _Draft:
     """A command that spans literals, or one whose remains are being dropped.
 
     missing: bytes of the literal yet to come, or _TEXT while a line is awaited.
+    stream: given while the literal in question is handed out.
     verdict: what will be reported once the rest has been dropped; None for a good command.
     """
 
-    __slots__ = ("binary", "missing", "name", "segments", "size", "tag", "verdict")
+    __slots__ = (
+        "binary", "missing", "name", "segments", "size", "stream", "streamed", "tag", "verdict",
+    )  # fmt: skip
 
     def __init__(self, tag: bytes, name: bytes) -> None:
         self.tag = tag
         self.name = name
         self.segments: list[bytes] = []
         self.binary: list[int] = []
+        self.stream: Stream | None = None
+        self.streamed: list[Streamed] = []
         self.size = 0
         self.missing = _TEXT
         self.verdict: Malformed | Rejected | None = None
 
     def command(self, utf8: bool) -> Command:
         """Give the command as far as it has come."""
-        segments = tuple(self.segments)
-        binary = tuple(self.binary)
-        return Command(self.tag, self.name, segments, self.size, True, binary, utf8)
+        return Command(
+            self.tag,
+            self.name,
+            tuple(self.segments),
+            self.size,
+            True,
+            tuple(self.binary),
+            utf8,
+            tuple(self.streamed),
+        )
 
 
 class CommandReader:
@@ -169,17 +196,19 @@ class CommandReader:
 
     def _slow(self) -> Event | None:
         while True:
-            if self._draft is not None and self._draft.missing != _TEXT:
-                if not self._take_literal(self._draft):
+            draft = self._draft
+            if draft is not None and draft.missing != _TEXT:
+                if draft.stream is not None and draft.missing and self.buffered:
+                    piece = self._piece(draft, draft.stream)
+                    if piece is not None:
+                        return piece
+                elif not self._take_literal(draft):
                     return None
                 continue
             end = self._line_end()
             if not isinstance(end, int):
                 return end
-            if self._draft is None:
-                event = self._first_line(end)
-            else:
-                event = self._further_line(self._draft, end)
+            event = self._first_line(end) if draft is None else self._further_line(draft, end)
             if event is not None:
                 return event
 
@@ -245,9 +274,14 @@ class CommandReader:
         status = self._judge(draft, size, sync)
         if isinstance(status, Undecided):
             return self._postpone(draft, status)
-        if status is not None:
+        if isinstance(status, Status):
             return self._drop(draft, Rejected(draft.tag, status), end)
-        draft.size += end - self._pos + size
+        draft.size += end - self._pos
+        if isinstance(status, Stream):
+            draft.stream = status
+            draft.streamed.append(Streamed(len(draft.segments), size, status.sink))
+        else:
+            draft.size += size
         draft.missing = size
         self._pos = end
         return Continuation() if sync else None
@@ -261,7 +295,7 @@ class CommandReader:
             self._draft = None
         return undecided
 
-    def _judge(self, draft: _Draft, size: int, sync: bool) -> Status | Undecided | None:
+    def _judge(self, draft: _Draft, size: int, sync: bool) -> Verdict:
         head = b"".join(draft.segments)
         binary = len(draft.segments) in draft.binary
         try:
@@ -269,9 +303,9 @@ class CommandReader:
         except WireError as error:
             return bad(error.public)
         if status is None and not self._fits(draft, size):
-            # RFC 7889 section 5 wants NO of an APPEND that is too big.
-            refuse = no if draft.name == b"APPEND" else bad
-            return refuse("Literal too big.", Code("TOOBIG"))
+            return bad("Literal too big.", Code("TOOBIG"))
+        if isinstance(status, Stream) and not self._fits(draft, 0):
+            return no("Too many messages in one command.", Code("LIMIT"))
         return status
 
     def _fits(self, draft: _Draft, size: int) -> bool:
@@ -280,6 +314,11 @@ class CommandReader:
             and draft.size + size <= self.limits.command
             and len(draft.segments) < 2 * MAX_LITERALS
         )
+
+    def _bearable(self, draft: _Draft, size: int) -> bool:
+        """Say whether a literal that nobody wants is short enough to be waited for."""
+        refused = self.limits.refused
+        return self._fits(draft, size) if refused is None else size <= refused
 
     def _drop(self, draft: _Draft, verdict: Malformed | Rejected, end: int) -> Event | None:
         """Drop a line, and the literal that is on its way behind it (RFC 7888 section 3)."""
@@ -291,12 +330,13 @@ class CommandReader:
             self._draft = None
             return verdict
         size = _size(sent[1])
-        if size is None or not self._fits(draft, size):
+        if size is None or not self._bearable(draft, size):
             return self._die("Literal too big.", Code("TOOBIG"))
-        draft.size += size
+        draft.size += size if self.limits.refused is None else 0
         draft.verdict = verdict
         draft.missing = size
         draft.segments = []
+        draft.stream = None
         self._draft = draft
         return None
 
@@ -314,9 +354,24 @@ class CommandReader:
         self._pos = end
         return whole
 
+    def _piece(self, draft: _Draft, stream: Stream) -> Piece | None:
+        """Hand out what has come of a literal; nothing of one that turns out to be wrong."""
+        begin, end = self._pos, min(self._pos + draft.missing, len(self._data))
+        with memoryview(self._data) as view:
+            data = bytes(view[begin:end]) if end - begin < len(view) else bytes(self._data)
+        self._pos = end
+        draft.missing -= end - begin
+        if b"\0" in data and len(draft.segments) not in draft.binary:
+            draft.stream = None
+            draft.segments = []
+            draft.verdict = Malformed(draft.tag, NUL)
+            return None
+        return Piece(draft.tag, stream.sink, data)
+
     def _keep_literal(self, draft: _Draft, value: bytes) -> None:
+        draft.stream = None
         if b"\0" in value and len(draft.segments) not in draft.binary:
-            draft.verdict = Malformed(draft.tag, "NUL is allowed in a literal8 only.")
+            draft.verdict = Malformed(draft.tag, NUL)
             draft.segments = []
         else:
             draft.segments.append(value)

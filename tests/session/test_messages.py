@@ -152,7 +152,7 @@ class Append(SynchronousTestCase):
         for arguments in (
             b"", b" {1+}\r\nx", b"INBOX", b"INBOX x", b'INBOX "x"', b"INBOX (a {1+}\r\nx",
             b'INBOX "17-Jul-1996" {1+}\r\nx', b'INBOX "32-Jul-1996 02:44:25 -0700" {1+}\r\nx',
-            b"INBOX (\\Recent) {1+}\r\nx", b"INBOX ~{1+}\r\nx", b"INBOX {1+}\r\nxy",
+            b"INBOX (\\Recent) {1+}\r\nx", b"INBOX {1+}\r\nxy",
             b"INBOX {1+}\r\n\0",
         ):  # fmt: skip
             client = self.home.log_in(b"NOOP")

@@ -188,11 +188,6 @@ class Limits(SynchronousTestCase):
         self.assertEqual([good], read(GOOD))
         self.assertEqual(limited(b"a X {30}\r\n"), [Continuation()])
 
-    def test_an_append_over_the_limit_is_answered_no(self) -> None:
-        (refused,) = limited(b"a APPEND x {31}\r\n")
-        assert isinstance(refused, Rejected)
-        self.assertEqual((refused.status.kind, str(refused.status.code)), ("NO", "TOOBIG"))
-
     @proves("S2")
     def test_the_literals_of_one_command_count_together(self) -> None:
         events = limited(b"a X {25}\r\n" + b"x" * 25 + b" {20}\r\n" + GOOD)

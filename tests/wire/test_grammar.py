@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import given, settings
@@ -13,10 +12,9 @@ from twisted.trial.unittest import SynchronousTestCase
 from referrald.errors import WireError
 from referrald.wire import grammar, response
 from referrald.wire.arguments import Arguments
-from referrald.wire.reader import Command, CommandReader, Literal
-from referrald.wire.response import Status
+from referrald.wire.reader import Command
 from tests.proves import proves
-from tests.wire.support import LIMITS, one, read
+from tests.wire.support import one, read
 
 
 def parse(reading: Callable[[Command], Any], text: bytes) -> Any:
@@ -198,49 +196,6 @@ class Mailboxes(GrammarCase):
     def test_enable_names_capabilities(self) -> None:
         self.assertEqual(parse(grammar.enable, b"ENABLE a B=c"), (("A", "B=C"),))
         self.refuses(grammar.enable, b"ENABLE", b"ENABLE ", b"ENABLE a ", b'ENABLE "a"')
-
-
-class Append(GrammarCase):
-    @proves("base:APPEND")
-    def test_flags_and_date_may_be_left_out(self) -> None:
-        message = b"{2+}\r\nhi"
-        date = b'"01-Feb-2003 04:05:06 +0000"'
-        moment = datetime(2003, 2, 1, 4, 5, 6, tzinfo=UTC)
-        hi = Literal(b"hi")
-        for middle, flags, when in (
-            (b"", (), None),
-            (b"() ", (), None),
-            (b"(\\Seen) ", ("\\Seen",), None),
-            (date + b" ", (), moment),
-            (b"(\\Seen a) " + date + b" ", ("\\Seen", "a"), moment),
-        ):
-            for name in (b"x", b'"x"', b"{1+}\r\nx"):
-                text = b"APPEND " + name + b" " + middle + message
-                self.assertEqual(parse(grammar.append, text), ("x", flags, when, hi))
-        text = b"APPEND x ~{2+}\r\n\0b"
-        self.assertEqual(parse(grammar.append, text), ("x", (), None, Literal(b"\0b", True)))
-        self.refuses(
-            grammar.append,
-            *(b"APPEND x", b'APPEND x "hi"', b"APPEND x hi", b"APPEND x {2+}\r\nhi "),
-            *(b"APPEND x (\\Recent) {2+}\r\nhi", b"APPEND x{2+}\r\nhi", b"APPEND {2+}\r\nhi"),
-        )
-
-    @proves("M5")
-    def test_the_mailbox_is_known_before_the_message_comes(self) -> None:
-        targets: list[str | None] = []
-
-        def ask(*_about: object) -> Status | None:
-            assert reading.partial is not None
-            targets.append(grammar.append_target(reading.partial))
-            return None
-
-        for text in (
-            b"a APPEND &AOk- (\\Seen) {2+}\r\nhi\r\n",
-            b"a APPEND {5+}\r\ninbox {2+}\r\nhi\r\n",
-        ):
-            reading = CommandReader(LIMITS, ask)
-            read(text, source=reading)
-        self.assertEqual(targets, ["é", None, "INBOX"])
 
 
 class Messages(GrammarCase):
