@@ -8,6 +8,7 @@ from functools import partial
 from referrald.session import (
     appending,
     away,
+    counting,
     elsewhere,
     fetching,
     general,
@@ -55,7 +56,7 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("LSUB", AUTH, lists.plain, listing.lsub),
     ("RLIST", AUTH, lists.plain, listing.rlist),
     ("RLSUB", AUTH, lists.plain, listing.rlsub),
-    ("STATUS", AUTH, grammar.status, mailboxes.status),
+    ("STATUS", AUTH, grammar.status, counting.status),
     ("CLOSE", SELECT, grammar.no_args, mailboxes.close),
     ("UNSELECT", SELECT, grammar.no_args, mailboxes.unselect),
     ("CHECK", SELECT, grammar.no_args, mailboxes.check),

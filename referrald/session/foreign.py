@@ -12,7 +12,7 @@ from contextlib import suppress
 from io import BytesIO
 from typing import Any, Final
 
-from twisted.mail.imap4 import INamespacePresenter
+from twisted.mail.imap4 import INamespacePresenter, MailboxException, NegativeResponse
 from zope.interface import implementer
 
 from referrald.errors import MailboxExists, NoPermission, NoSuchMailbox, NotPossible, ReferraldError
@@ -122,7 +122,7 @@ class ForeignAccount:
         """Count many, one after the other; those that cannot be counted are left out."""
         found = {}
         for name in names:
-            with suppress(ReferraldError):
+            with suppress(ReferraldError, MailboxException, NegativeResponse):
                 found[name] = await self.status(name)
         return found
 

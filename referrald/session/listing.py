@@ -6,12 +6,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from twisted.mail.imap4 import MailboxException, NegativeResponse
-
-from referrald.errors import ReferraldError
 from referrald.mailmodel import RemoteMailbox
-from referrald.session import mailboxes, namesthere, naming
-from referrald.session.names import Names, Row, rows
+from referrald.session import counting, namesthere, naming
+from referrald.session.names import NO_SELECT, Names, Row, rows
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
 from referrald.wire.listing import ListQuery
@@ -29,7 +26,7 @@ _SPACED = re.compile(r"[A-Za-z0-9_./-]++(?: [A-Za-z0-9_./ -]*+)").fullmatch
 
 async def list_(session: ReferralServer, query: ListQuery) -> Answer:
     """List names; with REMOTE those elsewhere as well (RFC 5258 section 3.1)."""
-    if not mailboxes.STATUS_ITEMS.issuperset(query.status):
+    if not counting.known(session, query.status):
         return bad("Unknown status item.")
     if query.remote:
         session.ask_remote()
@@ -59,12 +56,13 @@ async def _answer(
     with_remote = with_remote or session.unasked != "hide"
     query = naming.widened(query)
     is_lsub = kind == b"LSUB"
+    pace = Pace(session.door.clock, session.door.wheel)
     # All is gathered before the first line goes out: there is no half an answer.
     if query.asks_root and not is_lsub:
         names = Names(local=(), delimiter=session.mail.delimiter)
     else:
         names = await _gather(session, query, is_lsub, with_remote)
-    pace = Pace(session.door.clock, session.door.wheel)
+    await pace.breathe()
     found = rows(names, query, lsub=is_lsub, with_remote=with_remote, relaying=session.relays)
     lines = _Lines(kind, names.delimiter, session.utf8)
     for at in range(0, len(found), BATCH):
@@ -100,25 +98,29 @@ async def _gather(
 
 
 async def _with_status(
-    session: ReferralServer, query: ListQuery, lines: _Lines, batch: Iterable[Row], pace: Pace
+    session: ReferralServer, query: ListQuery, lines: _Lines, batch: Sequence[Row], pace: Pace
 ) -> None:
     """Write lines, and behind each the counts of its mailbox (RFC 5819 section 2)."""
-    ready: list[Row] = []
+    here = [row.name for row in batch if row.status and not row.remote]
+    counted = await counting.lines(session, here, query.status, pace)
+    ready: list[bytes] = []
     for row in batch:
-        ready.append(row)
+        if row.status and not row.remote and row.name not in counted:
+            # It cannot be opened, or is there no more (RFC 5819 section 2).
+            ready.append(lines.render([row._replace(attributes=(*row.attributes, NO_SELECT))]))
+            continue
+        ready.append(lines.render([row]))
         if not row.status:
             continue
-        if await session.send([lines.render(ready)]):
-            pace.rested()
-        ready.clear()
-        try:
-            await mailboxes.tell_status(session, row.name, query.status)
-        except (ReferraldError, MailboxException, NegativeResponse):
-            # It has just gone, or it cannot be read: the line itself is all there is to tell.
+        if not row.remote:
+            ready.append(counted[row.name])
             continue
+        if await session.send(ready):
+            pace.rested()
+        ready = [await counting.line_elsewhere(session, row.name, query.status)]
         await pace.breathe()
-    if ready:
-        await session.send([lines.render(ready)])
+    if await session.send([b"".join(ready)]):
+        pace.rested()
 
 
 class _Lines:

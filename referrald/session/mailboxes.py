@@ -2,7 +2,7 @@
 
 A name that belongs to another server makes the account raise `MailboxReferral`; what the client is
 told then is up to `referrald.session.referring`. The listing commands are in
-`referrald.session.listing`.
+`referrald.session.listing`, STATUS is in `referrald.session.counting`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from referrald.session.view import View
 from referrald.wire.response import (
     Code,
     Wire,
-    bad,
     no,
     nstring,
     number,
@@ -35,7 +34,6 @@ from referrald.wire.response import (
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
-STATUS_ITEMS: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
 NO_FLAGS: Final = frozenset({"\\haschildren", "\\hasnochildren", *ATTRIBUTES})
 BETWEEN_SERVERS: Final = no(
     "A mailbox cannot be renamed from one server to another; copy its messages instead.",
@@ -221,37 +219,6 @@ async def unsubscribe(session: ReferralServer, name: str) -> Answer:
         # For this client the mailbox is gone; it may have subscribed to it when it was here.
         await session.mail.forget(name)
     return ok("Unsubscribed.")
-
-
-async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> Answer:
-    """Tell counts of a mailbox without opening it (RFC 3501 section 6.3.10)."""
-    if not STATUS_ITEMS.issuperset(items):
-        return bad("Unknown status item.")
-    try:
-        await tell_status(session, name, items)
-    except MailboxReferral as error:
-        return referring.counts(session, error)
-    return ok("Status told.")
-
-
-async def tell_status(session: ReferralServer, name: str, items: tuple[str, ...]) -> None:
-    """Send the STATUS response of one mailbox; items are among `STATUS_ITEMS`."""
-    try:
-        found = await session.mail.status(await naming.meant(session, name))
-    except MailboxReferral as error:
-        if not beyond.carried(session, error):
-            raise
-        counts = await beyond.counts(session, error.replicas, items)
-    else:
-        counts = {
-            "MESSAGES": found.messages,
-            "RECENT": 0,
-            "UIDNEXT": found.uid_next,
-            "UIDVALIDITY": found.uid_validity,
-            "UNSEEN": found.unseen,
-        }
-    told = [part for item in items for part in (item.encode("ascii"), number(counts[item]))]
-    session.untagged(b"STATUS", naming.shown(session, name), paren_list(*told))
 
 
 async def namespace(session: ReferralServer) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -52,6 +52,12 @@ class Mail:
 
     async def subscriptions(self) -> Any:
         return await self._give("subscriptions", self.subscribed)
+
+    async def statuses(self, wanted: Sequence[str]) -> dict[str, MailboxStatus]:
+        found = {name: await self.status(name) for name in wanted if self.down != name}
+        self.asked = [asked for asked in self.asked if not asked.startswith("status ")]
+        self.asked.append(f"statuses of {len(wanted)}")
+        return found
 
     async def status(self, name: str) -> MailboxStatus:
         self.asked.append(f"status {name}")
@@ -269,11 +275,15 @@ class WithCounts(ListingCase):
             ],
         )
 
-    def test_a_mailbox_that_has_just_gone_is_passed_over(self) -> None:
+    def test_all_that_are_here_are_counted_in_one_go(self) -> None:
+        self.run_(self.session, "LIST", '"" % RETURN (STATUS (MESSAGES))')
+        self.assertEqual(self.mail.asked, ["entries", "statuses of 3"])
+
+    def test_a_mailbox_that_has_just_gone_cannot_be_selected_any_more(self) -> None:
         self.mail.down = "a"
         self.assertEqual(
             self.run_(self.session, "LIST", '"" (a b) RETURN (STATUS (UNSEEN))'),
-            ['* LIST () "/" a', '* LIST () "/" b', "* STATUS b (UNSEEN 1)"],
+            ['* LIST (\\Noselect) "/" a', '* LIST () "/" b', "* STATUS b (UNSEEN 1)"],
         )
 
     def test_counts_that_there_are_none_of_are_refused(self) -> None:
