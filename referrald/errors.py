@@ -47,6 +47,13 @@ class ProxyLoop(Unavailable):
     public = "The mail servers pass this login on to each other in a circle."
 
 
+class NoSuchUser(ReferraldError):
+    """A backend was told to change users whom it does not know; it has changed nothing."""
+
+    code = "NONEXISTENT"
+    public = "There is no such user."
+
+
 class AuthenticationFailed(ReferraldError):
     """The credentials are not good, for whatever reason: the client never learns which."""
 

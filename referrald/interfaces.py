@@ -31,7 +31,10 @@ from referrald.mailmodel import (
 )
 from referrald.model import (
     Home,
+    HomeChange,
+    LoggedChange,
     Login,
+    Occasion,
     Option,
     Options,
     Problem,
@@ -91,6 +94,39 @@ class IWatchableBackend(Interface):
         What was cached is forgotten, sessions of users who have moved end after a while, and
         logins that wait for a user who was held look again. Returns a function that ends the watch.
         """
+
+
+class IWritableBackend(Interface):
+    """A backend whose homes can be changed through it.
+
+    Each change is one transaction: all users of a call or none. It is in the backend's log of
+    changes (``history``), and is told to those who watch. Each gives the users who have another
+    home by it, in the order in which they were named, and leaves out those who had it already.
+    """
+
+    def set_home(homes: Mapping[str, Home], occasion: Occasion) -> Awaitable[Sequence[HomeChange]]:
+        """Give users these homes, known before or not."""
+
+    def hold(users: Sequence[str], occasion: Occasion) -> Awaitable[Sequence[HomeChange]]:
+        """Hold users, because their mail is copied; raises `NoSuchUser`."""
+
+    def release(users: Sequence[str], occasion: Occasion) -> Awaitable[Sequence[HomeChange]]:
+        """Hold users no more; raises `NoSuchUser`."""
+
+    def remove(users: Sequence[str], occasion: Occasion) -> Awaitable[Sequence[HomeChange]]:
+        """Forget users; raises `NoSuchUser`."""
+
+    def import_(homes: Mapping[str, Home], occasion: Occasion) -> Awaitable[Sequence[HomeChange]]:
+        """Know these users and no others: what `export` gave comes back as it was."""
+
+    def export(after: str = "", limit: int = 10_000) -> Awaitable[Sequence[tuple[str, Home]]]:
+        """Give users with their homes in an order of names, from the one behind ``after`` on.
+
+        An empty answer is the end.
+        """
+
+    def history(user: str | None = None, limit: int = 100) -> Awaitable[Sequence[LoggedChange]]:
+        """Give changes, of one user or of all, the latest first."""
 
 
 class IReloadable(Interface):

@@ -76,6 +76,37 @@ class Home:
 
 
 @attrs.frozen(kw_only=True)
+class HomeChange:
+    """What a change to a backend did to one user; None stands for a user who is not known."""
+
+    user: str
+    before: Home | None
+    after: Home | None
+
+
+@attrs.frozen(kw_only=True)
+class Occasion:
+    """On whose word a backend is changed, and why; both go into its log of changes.
+
+    dry_run: tell what would change, and change nothing.
+    """
+
+    who: str
+    why: str = ""
+    dry_run: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class LoggedChange:
+    """A change as a backend remembers it; ``when`` in seconds since 1970."""
+
+    when: float
+    who: str
+    why: str
+    change: HomeChange
+
+
+@attrs.frozen(kw_only=True)
 class Login:
     """Someone who has proved who they are, and how they came.
 

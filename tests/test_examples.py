@@ -124,7 +124,7 @@ class Plugins(TestCase):
 
     def test_a_configuration_finds_them_by_name(self) -> None:
         config = (EXAMPLES / "first-referral" / "referrald.toml").read_text(encoding="utf-8")
-        config += '\n[[backend]]\ntype = "sqlite"\ndatabase = "homes.db"\n'
+        config += '\n[[backend]]\ntype = "my-sqlite"\ndatabase = "homes.db"\n'
         config += '\n[extensions]\nuse = ["home"]\n'
         shutil.copy(EXAMPLES / "first-referral" / "users", self.folder)
         home = Home(servers=(Server(host="imap2.example.org"),))
@@ -133,7 +133,7 @@ class Plugins(TestCase):
         said = referralctl(self.folder, "-c", "referrald.toml", "check")
         self.assertIn("no problems", said)
         said = referralctl(self.folder, "-c", "referrald.toml", "lookup", "nina")
-        self.assertIn("sqlite", said)
+        self.assertIn("my-sqlite", said)
         self.assertIn("imap://nina;AUTH=*@imap2.example.org/", said)
 
 

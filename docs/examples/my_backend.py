@@ -81,7 +81,7 @@ def read_only(database: str) -> str:
 class SqliteFactory:
     """Makes `SqliteBackend` objects of what stands in the configuration."""
 
-    name = "sqlite"
+    name = "my-sqlite"
     help = "Homes in the table `homes` of an SQLite database."
     options = (Option(name="database", kind="path", required=True, help="The database file."),)
 

@@ -97,13 +97,21 @@ class PasswdReader:
 
     def _password(self, field: bytes) -> bytes | None:
         """Give scheme and hash with a NUL between them; None when nobody can log in."""
-        if len(field) > LONGEST_PASSWORD or b"\0" in field:
-            raise Wrong("the password field is too long or has a NUL in it")
-        match = _SCHEME.fullmatch(field)
-        scheme, encoded = (match[1].upper(), match[2]) if match else (self._scheme, field)
-        if not match and (old := _SUFFIX.fullmatch(field)):
-            scheme, encoded = _PAM_SCHEMES.get(old[2], b"CRYPT"), old[1]
-        return scheme + b"\0" + encoded if encoded else None
+        return read_password(field, self._scheme)
+
+
+def read_password(field: bytes, usual: bytes) -> bytes | None:
+    """Read ``{SCHEME}hash``; gives scheme and hash with a NUL between them, None without a hash.
+
+    usual: the scheme of a hash that does not say. Raises `Wrong`.
+    """
+    if len(field) > LONGEST_PASSWORD or b"\0" in field:
+        raise Wrong("the password field is too long or has a NUL in it")
+    match = _SCHEME.fullmatch(field)
+    scheme, encoded = (match[1].upper(), match[2]) if match else (usual, field)
+    if not match and (old := _SUFFIX.fullmatch(field)):
+        scheme, encoded = _PAM_SCHEMES.get(old[2], b"CRYPT"), old[1]
+    return scheme + b"\0" + encoded if encoded else None
 
 
 def discreet(wrong: str) -> str:

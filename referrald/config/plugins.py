@@ -23,6 +23,7 @@ BUILT_IN = {
     "table": "referrald.backends.table:factory",
     "passwd-file": "referrald.backends.passwdfile:factory",
     "dns": "referrald.backends.dns:factory",
+    "sqlite": "referrald.backends.sql.sqlite:factory",
 }
 
 

@@ -1,0 +1,154 @@
+"""Backends over a database, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import attrs
+from zope.interface import alsoProvides, implementer
+
+from referrald.backends.sql import writing
+from referrald.backends.sql.connection import Connection, Database
+from referrald.backends.sql.parameters import values_for
+from referrald.backends.sql.queries import Queries, password_samples
+from referrald.backends.sql.writing import Writer
+from referrald.errors import Unavailable
+from referrald.interfaces import (
+    ILifecycle,
+    IPasswordSamples,
+    IPasswordStore,
+    IReferralBackend,
+    IReloadable,
+    ITargets,
+    IWatchableBackend,
+    IWritableBackend,
+)
+from referrald.model import (
+    Home,
+    HomeChange,
+    LoggedChange,
+    Login,
+    Occasion,
+    Server,
+    StoredPassword,
+)
+
+Changes = Sequence[HomeChange]
+
+
+@implementer(IReferralBackend, ILifecycle, IWatchableBackend, IReloadable)
+class SqlBackend:
+    """Answers by the operator's own queries; ``lowercase`` as in the options."""
+
+    def __init__(self, database: Database, queries: Queries, lowercase: bool) -> None:
+        self._database = database
+        self._queries = queries
+        self._lowercase = lowercase
+        if queries.password:
+            alsoProvides(self, IPasswordStore)
+        if queries.targets:
+            alsoProvides(self, ITargets)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._database.name}>"
+
+    async def start(self) -> None:
+        """Open the database."""
+        await self._database.start()
+
+    async def stop(self) -> None:
+        """Close it."""
+        await self._database.stop()
+
+    async def reload(self) -> None:
+        """Look for changes now."""
+        await self._database.look()
+
+    def watch(self, changed: Callable[[str | None], None]) -> Callable[[], None]:
+        """Have changes told."""
+        return self._database.watch(changed)
+
+    async def home(self, login: Login) -> Home | None:
+        """Give the home of a user; raises `Unavailable` when its row is no good."""
+        name = self._folded(login.user)
+        rows = await self._rows(self._queries.home, name)
+        home = self._queries.read_home(rows, name)
+        if home is None or name == login.user:
+            return home
+        # A change is told by the name in lower case, so that no other form may be kept.
+        return attrs.evolve(home, ttl=0)
+
+    async def password(self, user: str) -> StoredPassword | None:
+        """Give the stored password of a user."""
+        name = self._folded(user)
+        return self._queries.read_password(await self._rows(self._queries.password, name), name)
+
+    async def targets(self) -> Sequence[Server]:
+        """Name the servers that are in the database."""
+        rows = await self._database.read(lambda it: it.query(self._queries.targets))
+        return self._queries.read_targets(rows)
+
+    async def _rows(self, query: str, name: str) -> Sequence[Any]:
+        values = values_for(name)
+        if values is None:
+            return ()
+        return await self._database.read(lambda connection: connection.query(query, values))
+
+    def _folded(self, user: str) -> str:
+        return user.lower() if self._lowercase else user
+
+
+@implementer(IWritableBackend, IPasswordSamples)
+class KeptBackend(SqlBackend):
+    """Keeps homes and passwords in tables of our own."""
+
+    def __init__(self, database: Database, queries: Queries, lowercase: bool) -> None:
+        super().__init__(database, queries, lowercase)
+        self._writer = Writer(fold=self._folded)
+        self._samples: Sequence[StoredPassword] = ()
+        database.keep(password_samples, self._adopt)
+
+    def _adopt(self, samples: Sequence[StoredPassword]) -> None:
+        self._samples = samples
+
+    def password_samples(self) -> Sequence[StoredPassword]:
+        """Give one password of each scheme, the most used first."""
+        return self._samples
+
+    async def set_home(self, homes: Mapping[str, Home], occasion: Occasion) -> Sequence[HomeChange]:
+        """Give users homes."""
+        return await self._change(self._writer.set_home(homes, occasion))
+
+    async def hold(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
+        """Hold users."""
+        return await self._change(self._writer.hold(users, True, occasion))
+
+    async def release(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
+        """Let users go."""
+        return await self._change(self._writer.hold(users, False, occasion))
+
+    async def remove(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
+        """Forget users."""
+        return await self._change(self._writer.remove(users, occasion))
+
+    async def import_(self, homes: Mapping[str, Home], occasion: Occasion) -> Sequence[HomeChange]:
+        """Know these users and no others."""
+        return await self._change(self._writer.import_(homes, occasion))
+
+    async def export(self, after: str = "", limit: int = 10_000) -> Sequence[tuple[str, Home]]:
+        """Give the users behind a name with their homes."""
+        return await self._database.read(lambda it: writing.page(it, after, limit))
+
+    async def history(self, user: str | None = None, limit: int = 100) -> Sequence[LoggedChange]:
+        """Give the latest changes."""
+        name = None if user is None else self._folded(user)
+        return await self._database.read(lambda it: writing.history(it, name, limit))
+
+    async def _change(self, work: Callable[[Connection], Changes]) -> Changes:
+        changes = await self._database.write(work)
+        # When it cannot be looked at just now, the change is done all the same.
+        with suppress(Unavailable):
+            await self._database.look()
+        return changes

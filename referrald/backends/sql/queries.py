@@ -1,0 +1,125 @@
+"""What a database is asked: by statements on tables of our own, or by the operator's queries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import attrs
+
+from referrald.backends.homerows import WRITTEN, read_rows
+from referrald.backends.passwdformat import read_password, split_password
+from referrald.backends.servers import Wrong
+from referrald.backends.sql.connection import Connection, Row
+from referrald.errors import Unavailable
+from referrald.model import Home, Security, Server, StoredPassword
+
+HOME_COLUMNS = ", ".join(WRITTEN)
+OWN_HOME = f"SELECT {HOME_COLUMNS} FROM homes WHERE username = :user"
+OWN_PASSWORD = "SELECT scheme, hash FROM passwords WHERE username = :user"
+
+
+def _distinct(table: str, column: str) -> str:
+    """Give the values of an indexed column, in a time that depends on their number alone."""
+    return (
+        f"WITH RECURSIVE found(x) AS (SELECT min({column}) FROM {table} UNION ALL "
+        f"SELECT (SELECT min({column}) FROM {table} WHERE {column} > found.x) FROM found "
+        "WHERE found.x IS NOT NULL) SELECT x AS {0} FROM found WHERE x IS NOT NULL"
+    ).format(column)
+
+
+OWN_TARGETS = _distinct("homes", "servers")
+OWN_SCHEMES = _distinct("passwords", "scheme")
+COUNT_SCHEME = "SELECT count(*) AS users, min(hash) AS hash FROM passwords WHERE scheme = :scheme"
+
+
+@attrs.frozen(kw_only=True)
+class Queries:
+    """The statements, empty where there is none, and what their rows mean.
+
+    security: of a host whose row does not say. nowhere_is_here: what a row without host means.
+    scheme: of a hash that does not say.
+    """
+
+    home: str = OWN_HOME
+    password: str = OWN_PASSWORD
+    targets: str = OWN_TARGETS
+    security: Security | None = None
+    nowhere_is_here: bool = False
+    scheme: str = "CRYPT"
+
+    @property
+    def own(self) -> bool:
+        """True when the tables are ours."""
+        return self.home == OWN_HOME
+
+    def read_home(self, rows: Sequence[Row], user: str) -> Home | None:
+        """Read what the query for a home gave; raises `Unavailable`."""
+        if not rows:
+            return None
+        try:
+            return read_rows(rows, security=self.security, nowhere_is_here=self.nowhere_is_here)
+        except Wrong as error:
+            raise Unavailable(f"the row of {user!r}: {error.wrong}") from None
+
+    def read_password(self, rows: Sequence[Row], user: str) -> StoredPassword | None:
+        """Read what the query for a password gave: one row; raises `Unavailable`."""
+        if not rows:
+            return None
+        if len(rows) > 1:
+            raise Unavailable(f"there are {len(rows)} passwords of {user!r}")
+        row = rows[0]
+        usual = str(row.get("scheme") or self.scheme)
+        return stored_password(row.get("hash") or row.get("password"), usual)
+
+    def read_targets(self, rows: Sequence[Row]) -> list[Server]:
+        """Read which servers there are; rows that no home can be made of are passed over."""
+        found: dict[Server, None] = {}
+        for row in rows:
+            try:
+                home = read_rows([row], security=self.security, nowhere_is_here=True)
+            except Wrong:
+                continue
+            found.update(dict.fromkeys(home.servers))
+        return list(found)
+
+
+def stored_password(value: object, usual: str) -> StoredPassword | None:
+    """Read a password column, ``{SCHEME}hash``; raises `Unavailable`, without a word of it."""
+    if value is None or value == "":
+        return None
+    field = value.encode() if isinstance(value, str) else value
+    if not isinstance(field, bytes | bytearray | memoryview):
+        raise Unavailable("a password column is no text")
+    try:
+        found = read_password(bytes(field), usual.upper().encode())
+    except Wrong as error:
+        raise Unavailable(error.wrong) from None
+    if found is None:
+        return None
+    scheme, encoded = split_password(found)
+    return StoredPassword(scheme=scheme, encoded=encoded.encode("utf-8", "surrogateescape"))
+
+
+def password_samples(connection: Connection) -> list[StoredPassword]:
+    """Give a password of each scheme in our tables, the most used scheme first."""
+    found: list[tuple[int, StoredPassword]] = []
+    for row in connection.query(OWN_SCHEMES):
+        (counted,) = connection.query(COUNT_SCHEME, {"scheme": row["scheme"]})
+        stored = stored_password(counted["hash"], row["scheme"])
+        if stored is not None:
+            found.append((counted["users"], stored))
+    return [stored for _, stored in sorted(found, key=lambda each: -each[0])]
+
+
+def check_columns(columns: Sequence[str], known: Collection[str], needed: Sequence[str]) -> None:
+    """Raise `Wrong` when the columns of a query's result are not what is understood.
+
+    needed: one of them has to be there, if there are any.
+    """
+    for column in columns:
+        if column not in known:
+            raise Wrong(
+                f'gives a column "{column}"', f"name it with AS: {', '.join(sorted(known))}"
+            )
+    if needed and not any(column in columns for column in needed):
+        raise Wrong("does not give what is needed", f"a column {' or '.join(needed)}")
