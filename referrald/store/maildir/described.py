@@ -1,0 +1,63 @@
+"""What a message looks like, found out of its file when somebody first asks, and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from referrald.mailmodel import Column
+from referrald.store.describing import describe
+from referrald.store.maildir.contents import Reader
+from referrald.store.maildir.disk import find_file
+from referrald.store.maildir.index import Index
+from referrald.store.maildir.messages import File
+
+KEPT: Sequence[Column] = ("envelope", "body", "structure", "fields")
+AT_ONCE = 100
+"""Messages that are described before others have their turn."""
+
+Description = tuple[bytes, bytes, bytes, bytes, int]
+
+
+def opened(folder: str, file: File) -> Reader | None:
+    """Open a message, None when its file is gone."""
+    for _attempt in range(3):
+        path = find_file(folder, file.base, file.info)
+        if path is None:
+            return None
+        try:
+            return Reader(path, file.size, turn=file.stored != file.size)
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def whole(folder: str, file: File) -> bytes | None:
+    """Give a whole message, None when its file is gone."""
+    reader = opened(folder, file)
+    if reader is None:
+        return None
+    try:
+        return reader.read(0, file.size)
+    finally:
+        reader.close()
+
+
+def described(folder: str, files: Iterable[File]) -> list[Description]:
+    """Look into files; those that are gone are left out."""
+    found = []
+    for file in files:
+        content = whole(folder, file)
+        if content is not None:
+            told = describe(content, KEPT)
+            row = (told["envelope"], told["body"], told["structure"], told["fields"])
+            found.append((*row, file.content))
+    return found
+
+
+def keep(index: Index, descriptions: Sequence[Description]) -> None:
+    """Put into the index what was found out."""
+    with index.writing(lasting=False) as database:
+        database.executemany(
+            "UPDATE contents SET envelope = ?, body = ?, structure = ?, fields = ? WHERE id = ?",
+            descriptions,
+        )

@@ -1,0 +1,83 @@
+"""File names of messages: unique names, sizes in them, and flags behind them. Pure, but for a count.
+
+``cur/BASE:2,LETTERS``: the base never changes while the message is there, the letters are its flags.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from itertools import count
+from typing import Final
+
+SEEN, ANSWERED, FLAGGED, DELETED, DRAFT = 1, 2, 4, 8, 16
+
+BITS: Final = {
+    "\\Seen": SEEN,
+    "\\Answered": ANSWERED,
+    "\\Flagged": FLAGGED,
+    "\\Deleted": DELETED,
+    "\\Draft": DRAFT,
+}
+LETTERS: Final = {"S": SEEN, "R": ANSWERED, "F": FLAGGED, "T": DELETED, "D": DRAFT}
+MARK: Final = ":2,"
+
+_SIZES = re.compile(r",S=(\d{1,15})\b.*,W=(\d{1,15})\b")
+_TIME = re.compile(r"(\d{1,12})\.")
+_numbers = count(1)
+
+
+def _host() -> str:
+    """Give the name of this host as it may stand in a file name."""
+    name = socket.gethostname() or "localhost"
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)[:64]
+
+
+HOST: Final = _host()
+
+
+def new_base(size: int) -> str:
+    """Make the name of a message that is written as it is sent: both sizes are the same."""
+    return f"{unique()},S={size},W={size}"
+
+
+def unique() -> str:
+    """Make a name that nobody has used."""
+    now = time.time_ns()
+    seconds, micros = now // 10**9, now % 10**9 // 1000
+    return f"{seconds}.M{micros:06d}P{os.getpid()}Q{next(_numbers)}.{HOST}"
+
+
+def split(name: str) -> tuple[str, str]:
+    """Part a file name into its base and what follows, ``:`` included."""
+    base, colon, rest = name.partition(":")
+    return base, colon + rest
+
+
+def sizes(base: str) -> tuple[int, int] | None:
+    """Give the sizes on disk and as sent, where the name tells both."""
+    match = _SIZES.search(base)
+    return None if match is None else (int(match[1]), int(match[2]))
+
+
+def delivered(base: str) -> int:
+    """Give the seconds that a unique name begins with, 0 when it does not."""
+    match = _TIME.match(base)
+    return 0 if match is None else int(match[1])
+
+
+def bits_of(info: str) -> int:
+    """Give the flags that a file name tells."""
+    if not info.startswith(MARK):
+        return 0
+    return sum(bit for letter, bit in LETTERS.items() if letter in info[len(MARK) :])
+
+
+def info_of(bits: int, before: str = "") -> str:
+    """Give what follows the base for these flags; letters of others in ``before`` are kept."""
+    other = before[len(MARK) :] if before.startswith(MARK) else ""
+    kept = {letter for letter in other if letter not in LETTERS and letter.isalpha()}
+    ours = {letter for letter, bit in LETTERS.items() if bits & bit}
+    return MARK + "".join(sorted(kept | ours))

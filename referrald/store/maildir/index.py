@@ -1,0 +1,191 @@
+"""The index of one account: a connection to SQLite, transactions, and what errors mean."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from twisted.logger import Logger
+
+from referrald.errors import CorruptMailbox, MailboxInUse, OverQuota, ReferraldError, Unavailable
+from referrald.store.maildir.disk import Step, make_maildir, no_step, sync
+from referrald.store.maildir.filenames import unique
+from referrald.store.maildir.naming import below
+from referrald.store.maildir.schema import migrate
+
+INDEX: Final = "referrald-index"
+LOCK: Final = "referrald-lock"
+DAMAGED: Final = "referrald-damaged."
+PATIENCE: Final = 10.0
+"""Seconds that one process waits for another to be done with an account."""
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class Index:
+    """The index of an account, open. It is used by one thread at a time.
+
+    step: called with the name of each step of a change.
+    """
+
+    log = Logger(namespace="referrald")
+
+    def __init__(self, root: str, step: Step = no_step, patience: float = PATIENCE) -> None:
+        self.root = root
+        self.step = step
+        self.patience = patience
+        self._held = 0
+        make_maildir(root, folder=False)
+        self._lock = os.open(os.path.join(root, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self.database = _connect(os.path.join(root, INDEX), patience)
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def close(self) -> None:
+        """Let go of files."""
+        self.database.close()
+        os.close(self._lock)
+
+    def path(self, directory: str, *more: str) -> str:
+        """Give the path of a folder, or of something in it."""
+        return os.path.join(below(self.root, directory), *more)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other processes from changing the account meanwhile; raises `MailboxInUse`."""
+        if not self._held:
+            self._take()
+        self._held += 1
+        try:
+            yield
+        finally:
+            self._held -= 1
+            if not self._held:
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+    def _take(self) -> None:
+        until = time.monotonic() + self.patience
+        while True:
+            try:
+                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if time.monotonic() > until:
+                    reason = f"another process holds {self.root}"
+                    raise MailboxInUse(reason, public="This mailbox is in use.") from error
+                time.sleep(0.005)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """See one state of the index throughout."""
+        self.database.execute("BEGIN")
+        try:
+            yield self.database
+        finally:
+            self.database.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self, *, lasting: bool = True) -> Iterator[sqlite3.Connection]:
+        """Change the index: all or nothing. lasting: it is on disk when this is left."""
+        database = self.database
+        database.execute(f"PRAGMA synchronous = {'FULL' if lasting else 'NORMAL'}")
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            yield database
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite has rolled back by itself after some errors.
+                database.execute("ROLLBACK")
+            raise
+        database.execute("COMMIT")
+
+    def next_validity(self) -> int:
+        """Give a UIDVALIDITY that no mailbox of this account has had; inside of `writing`."""
+        row = self.database.execute("SELECT value FROM account WHERE key = 'validity'").fetchone()
+        value = max(int(time.time()), (row[0] + 1) if row else 0)
+        self.database.execute("INSERT OR REPLACE INTO account VALUES('validity', ?)", (value,))
+        return value
+
+
+def _connect(path: str, patience: float) -> sqlite3.Connection:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    database = sqlite3.connect(
+        path, timeout=patience, isolation_level=None, check_same_thread=False
+    )
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA temp_store = MEMORY")
+        database.execute("PRAGMA cache_size = -2000")
+        migrate(database)
+        database.execute("CREATE TEMP TABLE asked(first INTEGER PRIMARY KEY, last INTEGER)")
+        database.execute("CREATE TEMP TABLE chosen(uid INTEGER PRIMARY KEY)")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def runs(uids: Iterable[int]) -> list[tuple[int, int]]:
+    """Put numbers together to ranges, both ends included, ascending and apart."""
+    ordered = sorted(set(uids))
+    if ordered and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return [(ordered[0], ordered[-1])]
+    found: list[tuple[int, int]] = []
+    for uid in ordered:
+        if found and found[-1][1] == uid - 1:
+            found[-1] = (found[-1][0], uid)
+        else:
+            found.append((uid, uid))
+    return found
+
+
+def ask(database: sqlite3.Connection, uids: Iterable[int]) -> None:
+    """Put UIDs into the table ``asked``, as ranges; inside of a transaction."""
+    database.execute("DELETE FROM asked")
+    known = (run for run in runs(uids) if 0 < run[0] <= run[1] < 2**32)
+    database.executemany("INSERT INTO asked VALUES(?, ?)", known)
+
+
+def choose(database: sqlite3.Connection, folder: int, uids: Iterable[int]) -> None:
+    """Put those of some UIDs that are there into the table ``chosen``."""
+    ask(database, uids)
+    database.execute("DELETE FROM chosen")
+    database.execute(
+        "INSERT INTO chosen SELECT uid FROM asked CROSS JOIN messages "
+        "ON folder = ? AND uid BETWEEN first AND last",
+        (folder,),
+    )
+
+
+def set_aside(root: str) -> str:
+    """Put a damaged index away, so that a new one is made; gives where it is now."""
+    to = os.path.join(root, DAMAGED + unique())
+    os.rename(os.path.join(root, INDEX), to)
+    for suffix in ("-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            os.rename(os.path.join(root, INDEX + suffix), to + suffix)
+    sync(root)
+    return to
+
+
+def translated(error: Exception, root: str) -> ReferraldError:
+    """Give the error that a client is told of what went wrong with files or the index."""
+    reason = f"{root}: {type(error).__name__}: {error}"
+    if isinstance(error, OSError):
+        return OverQuota(reason) if error.errno in FULL else Unavailable(reason)
+    name = getattr(error, "sqlite_errorname", "")
+    if name.startswith("SQLITE_FULL"):
+        return OverQuota(reason)
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+        return CorruptMailbox(reason)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return MailboxInUse(reason, public="This mailbox is in use.")
+    return Unavailable(reason)
+
+

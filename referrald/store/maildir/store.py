@@ -1,0 +1,73 @@
+"""The store on disk: accounts by user, threads, and a look at what other processes do."""
+
+from __future__ import annotations
+
+from typing import Any
+from weakref import WeakValueDictionary
+
+from zope.interface import implementer
+
+from referrald.interfaces import ILifecycle, IMailStore
+from referrald.store.maildir.account import MaildirAccount
+from referrald.store.maildir.delivery import Limits
+from referrald.store.maildir.disk import Step, no_step
+from referrald.store.maildir.keeper import Keeper, Opened
+from referrald.store.maildir.naming import root_of
+from referrald.store.maildir.watching import Rounds
+from referrald.workers import Inline, WorkerPool
+
+WORKERS = 8
+QUEUE = 10_000
+
+
+@implementer(IMailStore, ILifecycle)
+class MaildirStore:
+    """Mailboxes in Maildir++.
+
+    root: the directory of an account, see `root_of`. reactor: None where nothing else goes on (a
+    command-line tool); all is done at once then, and nobody hears of other processes.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        reactor: Any = None,
+        *,
+        limits: Limits | None = None,
+        workers: int = WORKERS,
+        step: Step = no_step,
+    ) -> None:
+        self.root = root
+        self.limits = limits or Limits()
+        self._pool: Any = Inline()
+        if reactor is not None:
+            self._pool = WorkerPool(reactor, workers=workers, queue=QUEUE, name="mailbox")
+        self._step = step
+        self._opened = Opened()
+        self._keepers: WeakValueDictionary[str, Keeper] = WeakValueDictionary()
+        self._rounds = Rounds(reactor, self._pool, self._keepers)
+
+    async def start(self) -> None:
+        """Get ready."""
+        if isinstance(self._pool, WorkerPool):
+            await self._pool.start()
+        self._rounds.start()
+
+    async def stop(self) -> None:
+        """Finish what is under way, and let go of files and threads."""
+        await self._rounds.stop()
+        for keeper in self._opened.drain():
+            await self._pool.run(keeper.shut)
+        if isinstance(self._pool, WorkerPool):
+            await self._pool.stop()
+
+    async def account(self, user: str) -> MaildirAccount:
+        """Give the account of ``user``; its directory is made where it is missing."""
+        root = root_of(self.root, user)
+        keeper = self._keepers.get(root)
+        if keeper is None:
+            keeper = Keeper(root, self._pool, self._opened, self.limits, self._step)
+            self._keepers[root] = keeper
+        account = MaildirAccount(user, keeper)
+        await account.look()
+        return account

@@ -1,0 +1,145 @@
+"""CREATE, DELETE and RENAME: folders on disk and in the index.
+
+A level above a mailbox that is no mailbox itself is not written down anywhere: it is there as long
+as something is below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from referrald.errors import MailboxExists, NoSuchMailbox, NotPossible
+from referrald.mailmodel import MailboxEntry
+from referrald.store.flags import special_uses
+from referrald.store.maildir import delivery, disk, folders, pending
+from referrald.store.maildir.folders import Folder
+from referrald.store.maildir.index import Index
+from referrald.store.maildir.naming import directory_of
+from referrald.store.names import INBOX, above, checked, is_below
+
+
+def entries(index: Index) -> list[MailboxEntry]:
+    """Name every mailbox and the levels above them."""
+    found = {each.name: tuple(each.uses.split()) for each in folders.every(index)}
+    for name in list(found):
+        for level in above(name):
+            found.setdefault(level, ("\\Noselect",))
+    return [MailboxEntry(name=name, attributes=uses) for name, uses in sorted(found.items())]
+
+
+def create(index: Index, name: str, special_use: Sequence[str] = ()) -> None:
+    """Make a mailbox and the levels above it."""
+    wanted = directory_of(checked(name))
+    uses = special_uses(special_use)
+    with index.alone():
+        pending.recover(index)
+        if folders.find(index, name) is not None:
+            raise MailboxExists(name)
+        levels = [level for level in above(name) if folders.find(index, level) is None]
+        with index.writing():
+            for level in levels:
+                _make(index, level, directory_of(level))
+            _make(index, name, wanted, uses)
+            disk.sync(index.root)
+            index.step("recorded")
+        index.step("committed")
+
+
+def _make(index: Index, name: str, directory: str, uses: Sequence[str] = ()) -> None:
+    disk.make_folder(index.root, directory)
+    index.step("folder made")
+    folders.add(index, name, directory, uses)
+
+
+def delete(index: Index, name: str) -> int:
+    """Remove a mailbox, and give its number; what is below it stays."""
+    if name == INBOX:
+        raise NotPossible(public="That mailbox has to stay.")
+    with index.alone():
+        pending.recover(index)
+        folder = folders.find(index, name)
+        if folder is None:
+            if any(is_below(each.name, name) for each in folders.every(index)):
+                raise NotPossible(public="There are mailboxes below that one.")
+            raise NoSuchMailbox(name)
+        with index.writing() as database:
+            folders.drop(index, folder.id)
+            database.execute(
+                "INSERT INTO pending_folders VALUES(?, NULL)",
+                (folder.directory,),
+            )
+            index.step("recorded")
+        index.step("committed")
+        pending.settle_folders(index)
+        return folder.id
+
+
+def rename(index: Index, old: str, new: str) -> list[int]:
+    """Give a mailbox and all below it a new name; gives the numbers of those touched."""
+    checked(new)
+    with index.alone():
+        pending.recover(index)
+        every = folders.every(index)
+        below = [each for each in every if each.name == old or is_below(each.name, old)]
+        if not below:
+            raise NoSuchMailbox(old)
+        if any(each.name == new or is_below(each.name, new) for each in every):
+            raise MailboxExists(new)
+        if old == INBOX:
+            return _empty_inbox(index, new)
+        if is_below(new, old):
+            raise NotPossible(public="A mailbox cannot be moved below itself.")
+        names = [(each, new + each.name[len(old) :]) for each in below]
+        moves = [(each, name, directory_of(checked(name))) for each, name in names]
+        _rename(index, new, moves)
+        return [each.id for each in below]
+
+
+def _rename(index: Index, new: str, moves: Sequence[tuple[Folder, str, str]]) -> None:
+    levels = [level for level in above(new) if folders.find(index, level) is None]
+    with index.writing() as database:
+        for folder, name, directory in moves:
+            database.execute(
+                "UPDATE folders SET name = ?, directory = ? WHERE id = ?",
+                (name, directory, folder.id),
+            )
+            database.execute(
+                "INSERT INTO pending_folders VALUES(?, ?)", (folder.directory, directory)
+            )
+        for level in levels:
+            _make(index, level, directory_of(level))
+        disk.sync(index.root)
+        index.step("recorded")
+    index.step("committed")
+    pending.settle_folders(index)
+
+
+def _empty_inbox(index: Index, new: str) -> list[int]:
+    """Move the messages of INBOX into a new mailbox (RFC 3501 section 6.3.5)."""
+    inbox = folders.get(index, INBOX)
+    create(index, new)
+    known = pending.quiet(index, inbox)
+    with index.writing() as database:
+        target = folders.get(index, new)
+        delivery.move_rows(index, database, inbox, None, target)
+        index.step("recorded")
+    index.step("committed")
+    pending.settle(index, known)
+    return [inbox.id]
+
+
+def subscriptions(index: Index) -> frozenset[str]:
+    """Name all that is subscribed."""
+    return frozenset(name for (name,) in index.database.execute("SELECT name FROM subscriptions"))
+
+
+def subscribe(index: Index, name: str) -> None:
+    """Add a name to the subscriptions."""
+    with index.alone(), index.writing() as database:
+        database.execute("INSERT OR IGNORE INTO subscriptions VALUES(?)", (name,))
+
+
+def unsubscribe(index: Index, name: str) -> None:
+    """Take a name from the subscriptions."""
+    with index.alone(), index.writing() as database:
+        database.execute("DELETE FROM subscriptions WHERE name = ?", (name,))
