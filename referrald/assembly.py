@@ -21,7 +21,7 @@ from referrald.config.endpoints import endpoint_port
 from referrald.config.plugins import extension
 from referrald.config.settings import Config, ListenerSettings
 from referrald.errors import Unavailable
-from referrald.interfaces import IPasswordStore, IReferralAccount, IWatchableBackend
+from referrald.interfaces import ILifecycle, IPasswordStore, IReferralAccount, IWatchableBackend
 from referrald.model import IMAP_PORT, Server
 from referrald.networks import Networks
 from referrald.ops.counts import ConnectionCounts
@@ -46,7 +46,7 @@ from referrald.session.door import Door
 from referrald.session.followers import Followers
 from referrald.session.habits import Habits
 from referrald.session.programs import Programs
-from referrald.store.memory import MemoryStore
+from referrald.storing import store_for
 from referrald.transcript import transcript
 from referrald.workers import WorkerPool
 
@@ -68,8 +68,8 @@ class Lasting:
         self.notes = EventLog(reactor)
         self.logins = LoginLog(reactor, form=config.log.format, destination=config.log.logins)
         self.tls = None if config.tls is None else TlsHolder(config.tls)
-        self.public = config.serve.public
-        self.store = MemoryStore(public=self.public, reactor=reactor)
+        self.serve = config.serve
+        self.store = store_for(config.serve, reactor)
         self.routing = MailboxRouting()
         self.followers = Followers(reactor.seconds)
         self.mover = Mover(reactor, self.moved)
@@ -101,8 +101,8 @@ class Lasting:
     def adopt(self, config: Config, certificate: Any) -> None:
         """Go over to a new configuration, whose TLS context is ready."""
         limits = config.limits
-        if config.serve.public != self.public:
-            self.notes.note("public", "[serve] public has changed; it counts from the next start")
+        if config.serve != self.serve:
+            self.notes.note("serve", "[serve] has changed; it counts from the next start")
         self.counts.limit(limits.connections, limits.connections_per_address)
         self.logins.close()
         self.logins = LoginLog(self.reactor, form=config.log.format, destination=config.log.logins)
@@ -112,6 +112,18 @@ class Lasting:
             self.tls = TlsHolder(config.tls)
         else:
             self.tls.adopt(certificate)
+
+    async def start(self) -> None:
+        """Get the store ready."""
+        lifecycle = ILifecycle(self.store, None)
+        if lifecycle is not None:
+            await lifecycle.start()
+
+    async def stop(self) -> None:
+        """Have the store finish what it does; no session is open any more."""
+        lifecycle = ILifecycle(self.store, None)
+        if lifecycle is not None:
+            await lifecycle.stop()
 
     def close(self) -> None:
         """Let go of files and timers."""
@@ -155,7 +167,7 @@ class Assembly:
             on_event=lasting.backend_event,
         )
         self.mailboxes = MailboxRouter(
-            locations, self.directory, _policy(config), public=lasting.public
+            locations, self.directory, _policy(config), public=lasting.serve.public
         )
         # Always there: whether a backend will ask for a relay cannot be known.
         self.relay = self._relay()

@@ -109,6 +109,7 @@ class FrontDoor(Service):
         for settings in self.config.listeners:
             if (settings.endpoint, settings.tls) not in self.entrances:
                 await self._open(settings)
+        await self.lasting.start()
         await self.assembly.start()
         # What is there now stays: the garbage collector need not look at it again and again.
         gc.collect()
@@ -278,6 +279,7 @@ class FrontDoor(Service):
             call.cancel()
             await assembly.stop()
         await self.assembly.stop()
+        await self.lasting.stop()
         self.lasting.close()
 
     async def _shut(self, entrance: Entrance) -> None:

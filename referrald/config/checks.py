@@ -227,10 +227,14 @@ def check_relay(place: Place, settings: RelaySection) -> None:
 
 
 def check_serve(place: Place, settings: ServeSection) -> None:
-    """Note a level of shared names that cannot be one."""
+    """Note a place for mail that is none, and a level of shared names that cannot be one."""
+    if settings.store == "maildir":
+        _check_root(place, settings.root)
     public = settings.public
     if not public:
         return
+    if settings.store == "maildir":
+        place.wrong("public", "maildir has no mailboxes that all users share", "leave public out")
     if settings.store == "none":
         place.wrong(
             "public", "there is no store to keep it in", 'store = "memory", or leave public out'
@@ -239,6 +243,21 @@ def check_serve(place: Place, settings: ServeSection) -> None:
         place.wrong("public", f'"{public}" is not one level of names', '"Public"')
     elif public.upper() == "INBOX":
         place.wrong("public", "INBOX is everyone's own", '"Public"')
+
+
+def _check_root(place: Place, root: str) -> None:
+    right = '"/var/mail/%d/%n" or the like'
+    if not root:
+        return place.wrong("root", "is missing", right)
+    fields = re.findall("%(.?)", root)
+    if unknown := [field for field in fields if field not in ("u", "n", "d")]:
+        place.wrong("root", f'"%{unknown[0]}" stands for nothing', right)
+    elif not {"u", "n"}.intersection(fields):
+        place.wrong("root", "is the same for all users", right)
+    else:
+        fixed = os.path.dirname(root[: root.index("%")])
+        if not os.path.isdir(fixed):
+            place.wrong("root", f"there is no directory {fixed}", "make it first")
 
 
 def check_introspection(place: Place, url: str) -> None:

@@ -214,18 +214,50 @@ SERVE = Section(
         Option(
             name="store",
             kind="choice",
-            choices=("none", "memory"),
+            choices=("none", "memory", "maildir"),
             default="none",
-            help="`none`: they are refused. `memory`: mailboxes that are gone when the server "
-            "stops, for trying things out.",
+            help="`none`: they are refused. `maildir`: mailboxes are kept on disk, in `root`. "
+            "`memory`: mailboxes that are gone when the server stops, for trying things out. "
+            "This and what follows in this section count from the next start.",
+        ),
+        Option(
+            name="root",
+            kind="path",
+            default="",
+            help="Where `maildir` keeps the mail of a user, such as `/var/mail/%d/%n`. `%u` stands "
+            "for the user's name, `%n` for what is before the last `@` in it, `%d` for what is "
+            "behind; a character that could lead elsewhere is written as `%2F` and the like. "
+            "A user whose name has no `@` cannot have mail in a root with `%d`.",
+        ),
+        Option(
+            name="quota",
+            kind="size",
+            default=0,
+            minimum=0,
+            help="Bytes that the mailboxes of one user may have in `maildir`. 0: no limit.",
+        ),
+        Option(
+            name="quota_messages",
+            kind="integer",
+            default=0,
+            minimum=0,
+            help="Messages that the mailboxes of one user may have in `maildir`. 0: no limit.",
+        ),
+        Option(
+            name="message_size",
+            kind="size",
+            default=0,
+            minimum=0,
+            help="Bytes that one message may have to be put into `maildir` (RFC 7889); it cannot "
+            "be larger than `[limits]` allows a literal to be in any case. 0: no limit of its own.",
         ),
         Option(
             name="public",
             kind="string",
             default="",
             help="The first level of names that all users share, such as `Public`: mailboxes there "
-            "are the same for everyone who may log in here. Empty: there are none. A change counts "
-            "from the next start.",
+            "are the same for everyone who may log in here. Empty: there are none. Only `memory` can "
+            "do that so far.",
         ),
     ),
 )

@@ -160,9 +160,17 @@ class AuthSection:
 
 @attrs.frozen(kw_only=True)
 class ServeSection:
-    """The store for users whose home is here; ``public`` is a name that all of them share."""
+    """The store for users whose home is here; ``public`` is a name that all of them share.
 
-    store: Literal["none", "memory"] = "none"
+    root: of one account, see `referrald.store.maildir.naming.root_of`. The limits are of one
+    account, but for ``message_size``; 0 is none.
+    """
+
+    store: Literal["none", "memory", "maildir"] = "none"
+    root: str = ""
+    quota: int = 0
+    quota_messages: int = 0
+    message_size: int = 0
     public: str = ""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import attrs
 
-from referrald.config.settings import Config
+from referrald.config.settings import Config, ServeSection
 from referrald.mailmodel import MailboxDecision, MailboxEntry, MailboxLocation, RemoteMailbox
 from referrald.model import Decision, Home, Login
 from referrald.routing.policy import PolicySettings
@@ -164,8 +164,11 @@ def assemble(config: Config, reactor: Any) -> Assembled:
 
 
 def quiet(config: Config) -> Config:
-    """Keep the login lines of a trial out of the server's file."""
-    return attrs.evolve(config, log=attrs.evolve(config.log, logins="twisted"))
+    """Keep a trial from leaving anything: login lines in a file, or mailboxes on disk."""
+    serve = config.serve
+    if serve.store == "maildir":
+        serve = ServeSection(store="memory")
+    return attrs.evolve(config, serve=serve, log=attrs.evolve(config.log, logins="twisted"))
 
 
 @asynccontextmanager

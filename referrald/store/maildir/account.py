@@ -101,7 +101,7 @@ class MaildirAccount:
     def _incoming(self, index: Index, name: str, size: int) -> MaildirIncoming:
         self._keeper.limits.check(index, [size])
         path = index.path(folders.get(index, name).directory, "tmp", unique())
-        return MaildirIncoming(path, self._keeper.pool)
+        return MaildirIncoming(path, size, self._keeper.pool)
 
     async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
         """Put messages into a mailbox."""
@@ -168,9 +168,7 @@ class MaildirAccount:
         )
 
 
-def _statuses(
-    index: Index, names: Sequence[str]
-) -> tuple[dict[str, MailboxStatus], list[int]]:
+def _statuses(index: Index, names: Sequence[str]) -> tuple[dict[str, MailboxStatus], list[int]]:
     """Count mailboxes as they are now; gives those as well that have changed by that."""
     changed = []
     for name in dict.fromkeys(names):

@@ -10,7 +10,7 @@ from typing import Any
 
 from zope.interface import implementer
 
-from referrald.errors import Unavailable
+from referrald.errors import NotPossible, Unavailable
 from referrald.interfaces import IContent, IIncoming
 from referrald.store.maildir.index import translated
 
@@ -117,11 +117,12 @@ class MaildirContent:
 
 @implementer(IIncoming)
 class MaildirIncoming:
-    """A message that is arriving in the ``tmp`` of its mailbox."""
+    """A message of ``announced`` bytes that is arriving in the ``tmp`` of its mailbox."""
 
-    def __init__(self, path: str, pool: Any) -> None:
+    def __init__(self, path: str, announced: int, pool: Any) -> None:
         self.path = path
         self.size = 0
+        self._announced = announced
         self._pool = pool
         self._lock = Lock()
         self._buffer = bytearray()
@@ -129,6 +130,8 @@ class MaildirIncoming:
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes; they go to the file by large pieces."""
+        if self._file is None or self.size + len(data) > self._announced:
+            raise NotPossible("more bytes of a message than were announced")
         self._buffer += data
         self.size += len(data)
         if len(self._buffer) >= PIECE:
@@ -140,14 +143,17 @@ class MaildirIncoming:
     def _flush(self) -> None:
         with self._lock:
             if self._file is None:
-                raise Unavailable("the message was given up")
+                raise NotPossible("a message that has arrived is used twice")
             pieces, self._buffer = self._buffer, bytearray()
             rest = memoryview(pieces)
             while rest:
                 rest = rest[os.write(self._file, rest) :]
 
     def take(self) -> str:
-        """Finish the file and give its path; it is used up then. For a thread."""
+        """Finish the file and give its path; it is used up then. For a thread.
+
+        Raises `NotPossible` where it was used up or discarded before.
+        """
         self._flush()
         self._close()
         return self.path

@@ -1,6 +1,7 @@
-"""Messages on their way: APPEND, COPY, MOVE, EXPUNGE. Files first into ``tmp``, then rows, then files.
+"""Messages on their way: APPEND, COPY, MOVE, EXPUNGE.
 
-Before the rows are there, nothing has happened; once they are, all has (see `pending`).
+New files are first in ``tmp``, then their rows are written, then they go to their place. Before the
+rows are there, nothing has happened; once they are, all has (see `pending`).
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from typing import Any
 
 import attrs
 
-from referrald.errors import OverQuota
+from referrald.errors import NotPossible, OverQuota
 from referrald.mailmodel import Placed
 from referrald.store.maildir import disk, folders, pending
-from referrald.store.maildir.filenames import DELETED, info_of, unique
+from referrald.store.maildir.filenames import DELETED, info_of, new_base
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index, choose
 from referrald.store.maildir.messages import coded, known_flags, next_modseq, tally
@@ -91,7 +92,7 @@ def append(index: Index, name: str, drafts: Sequence[Draft], limits: Limits) -> 
             return Placed(uid_validity=folder.uid_validity, uids=())
         limits.check(index, [draft.size for draft in drafts])
         known = pending.quiet(index, folder)
-        bases = [f"{unique()},S={draft.size},W={draft.size}" for draft in drafts]
+        bases = [new_base(draft.size, draft.size) for draft in drafts]
         with _waiting(index, folder, bases), index.writing() as database:
             rows = _rows(database, folder, drafts, bases)
             for draft, base in zip(drafts, bases, strict=True):
@@ -122,7 +123,10 @@ def _put(draft: Draft, path: str) -> None:
     if isinstance(draft.content, bytes):
         disk.write(path, draft.content, draft.received)
         return
-    handle = os.open(draft.content, os.O_RDWR)
+    try:
+        handle = os.open(draft.content, os.O_RDWR)
+    except FileNotFoundError as error:
+        raise NotPossible("the mailbox was another when the message began to arrive") from error
     try:
         disk.finish(handle, draft.received)
     finally:
@@ -164,7 +168,7 @@ def insert(database: sqlite3.Connection, folder_id: int, rows: Sequence[Row]) ->
     found = database.execute("SELECT uid_next FROM folders WHERE id = ?", (folder_id,)).fetchone()
     uids = range(found[0], found[0] + len(rows))
     database.executemany(
-        f"INSERT INTO messages(folder, uid, modseq, added, {ROW}) "  # noqa: S608 - a constant
+        f"INSERT INTO messages(folder, uid, modseq, added, {ROW}) "
         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             (folder_id, uid, modseq, modseq, *attrs.astuple(_with_content(database, row)))
@@ -191,11 +195,11 @@ def take_out(database: sqlite3.Connection, folder_id: int) -> None:
     mine = "folder = :folder AND uid IN (SELECT uid FROM chosen)"
     key = {"folder": folder_id, "modseq": modseq, "floor": modseq - REMEMBERED}
     for statement in (
-        f"INSERT INTO expunged SELECT folder, :modseq, uid, added FROM messages WHERE {mine}",  # noqa: S608
-        f"DELETE FROM contents WHERE id IN (SELECT content FROM messages WHERE {mine}) "  # noqa: S608
+        f"INSERT INTO expunged SELECT folder, :modseq, uid, added FROM messages WHERE {mine}",
+        f"DELETE FROM contents WHERE id IN (SELECT content FROM messages WHERE {mine}) "
         "AND NOT EXISTS (SELECT 1 FROM messages AS other WHERE other.content = contents.id "
         "AND NOT (other.folder = :folder AND other.uid IN (SELECT uid FROM chosen)))",
-        f"DELETE FROM messages WHERE {mine}",  # noqa: S608
+        f"DELETE FROM messages WHERE {mine}",
         "DELETE FROM expunged WHERE folder = :folder AND modseq < :floor",
         "UPDATE folders SET remembered = max(remembered, :floor) WHERE id = :folder",
     ):
@@ -205,7 +209,7 @@ def take_out(database: sqlite3.Connection, folder_id: int) -> None:
 def _pick(database: sqlite3.Connection, folder_id: int) -> list[tuple[int, Row]]:
     """Give the messages in ``chosen``."""
     found = database.execute(
-        f"SELECT m.uid, {ROW} FROM chosen CROSS JOIN messages AS m "  # noqa: S608 - a constant
+        f"SELECT m.uid, {ROW} FROM chosen CROSS JOIN messages AS m "
         "ON folder = ? AND m.uid = chosen.uid",
         (folder_id,),
     )
@@ -248,7 +252,7 @@ def _link(
     """Give each message another name in the target's ``tmp``; passes over those that are gone."""
     home = index.path(folder.directory)
     for uid, row in found:
-        base = f"{unique()},S={row.stored},W={row.size}"
+        base = new_base(row.stored, row.size)
         path = index.path(target.directory, "tmp", base)
         bases.append(base)
         try:

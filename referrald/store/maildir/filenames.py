@@ -1,6 +1,6 @@
-"""File names of messages: unique names, sizes in them, and flags behind them. Pure, but for a count.
+"""File names of messages: unique names, sizes in them, and flags behind them.
 
-``cur/BASE:2,LETTERS``: the base never changes while the message is there, the letters are its flags.
+``cur/BASE:2,LETTERS``: the base stays as long as the message is there, the letters are its flags.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def _host() -> str:
 HOST: Final = _host()
 
 
-def new_base(size: int) -> str:
-    """Make the name of a message that is written as it is sent: both sizes are the same."""
-    return f"{unique()},S={size},W={size}"
+def new_base(stored: int, size: int) -> str:
+    """Make the unchanging part of a new name, with the sizes on disk and as sent."""
+    return f"{unique()},S={stored},W={size}"
 
 
 def unique() -> str:

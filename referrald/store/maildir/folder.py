@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Event
 from typing import Any
 
 from zope.interface import implementer
@@ -10,6 +11,7 @@ from zope.interface import implementer
 from referrald.errors import NoPermission
 from referrald.interfaces import IMailFolder
 from referrald.mailmodel import Changes, Column, FolderState, Placed, Stored, StoredMessage
+from referrald.query import Found, Query
 from referrald.store.describing import FROM_CONTENT
 from referrald.store.maildir import delivery, described, folders, messages
 from referrald.store.maildir.contents import MaildirContent
@@ -18,6 +20,7 @@ from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index
 from referrald.store.maildir.keeper import Keeper
 from referrald.store.maildir.scanning import look_into
+from referrald.store.maildir.searching import Shelf, search
 
 
 @implementer(IMailFolder)
@@ -30,6 +33,7 @@ class MaildirFolder:
         self.id = folder.id
         self._keeper = keeper
         self._ends: list[Callable[[], None]] = []
+        self._shelf = Shelf(keeper.do, self._here)
 
     def _here(self, index: Index) -> Folder:
         return folders.get(index, self.name, self.id)
@@ -90,16 +94,11 @@ class MaildirFolder:
     async def _describe(self, uids: Sequence[int]) -> None:
         """Look into messages, some at a time, so that others have their turn."""
         for at in range(0, len(uids), AT_ONCE):
-            path, files = await self._keeper.run(self._files, uids[at : at + AT_ONCE])
+            path, files = await self._keeper.run(self._shelf.files, uids[at : at + AT_ONCE])
             told = await self._keeper.pool.run(described.described, path, files)
             await self._keeper.run(described.keep, told)
             if len(told) < len(files):
                 await self._look_again()
-
-    def _files(self, index: Index, uids: Sequence[int]) -> tuple[str, list[messages.File]]:
-        folder = self._here(index)
-        with index.reading():
-            return index.path(folder.directory), messages.files(index, folder.id, uids)
 
     async def _look_again(self) -> None:
         """See what has become of messages whose files are not there."""
@@ -111,7 +110,7 @@ class MaildirFolder:
 
     async def content(self, uid: int) -> bytes | None:
         """Give a whole message, None when it is gone."""
-        path, files = await self._keeper.run(self._files, [uid])
+        path, files = await self._keeper.run(self._shelf.files, [uid])
         if not files:
             return None
         content = await self._keeper.pool.run(described.whole, path, files[0])
@@ -121,7 +120,7 @@ class MaildirFolder:
 
     async def read(self, uid: int) -> MaildirContent | None:
         """Open a message for reading, None when it is gone."""
-        path, files = await self._keeper.run(self._files, [uid])
+        path, files = await self._keeper.run(self._shelf.files, [uid])
         if not files:
             return None
         reader = await self._keeper.pool.run(described.opened, path, files[0])
@@ -129,6 +128,14 @@ class MaildirFolder:
             await self._look_again()
             return None
         return MaildirContent(reader, self._keeper.pool)
+
+    async def search(self, query: Query) -> Found:
+        """Find messages; the thread ends soon after nobody waits any more."""
+        given_up = Event()
+        try:
+            return await self._keeper.pool.run(search, query, self._shelf, given_up)
+        finally:
+            given_up.set()
 
     async def store(
         self,

@@ -30,7 +30,7 @@ class Folder:
 def find(index: Index, name: str) -> Folder | None:
     """Give the mailbox of that name."""
     row = index.database.execute(
-        f"SELECT {_COLUMNS} FROM folders WHERE name = ?",  # noqa: S608 - a constant
+        f"SELECT {_COLUMNS} FROM folders WHERE name = ?",
         (name,),
     ).fetchone()
     return None if row is None else Folder(*row)
@@ -47,7 +47,7 @@ def get(index: Index, name: str, folder_id: int | None = None) -> Folder:
 def by_id(index: Index, folder_id: int) -> Folder | None:
     """Give a mailbox by its number."""
     row = index.database.execute(
-        f"SELECT {_COLUMNS} FROM folders WHERE id = ?",  # noqa: S608 - a constant
+        f"SELECT {_COLUMNS} FROM folders WHERE id = ?",
         (folder_id,),
     ).fetchone()
     return None if row is None else Folder(*row)
@@ -55,7 +55,7 @@ def by_id(index: Index, folder_id: int) -> Folder | None:
 
 def every(index: Index) -> list[Folder]:
     """Give all mailboxes, by name."""
-    rows = index.database.execute(f"SELECT {_COLUMNS} FROM folders ORDER BY name")  # noqa: S608
+    rows = index.database.execute(f"SELECT {_COLUMNS} FROM folders ORDER BY name")
     return [Folder(*row) for row in rows]
 
 
@@ -77,7 +77,7 @@ def drop(index: Index, folder_id: int) -> None:
         {"id": folder_id},
     )
     for table in ("messages", "expunged", "keywords"):
-        database.execute(f"DELETE FROM {table} WHERE folder = ?", (folder_id,))  # noqa: S608
+        database.execute(f"DELETE FROM {table} WHERE folder = ?", (folder_id,))
     database.execute("DELETE FROM pending_files WHERE target = ? OR origin = ?", (folder_id,) * 2)
     database.execute("DELETE FROM folders WHERE id = ?", (folder_id,))
 

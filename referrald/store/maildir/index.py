@@ -7,7 +7,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
@@ -187,5 +187,3 @@ def translated(error: Exception, root: str) -> ReferraldError:
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return MailboxInUse(reason, public="This mailbox is in use.")
     return Unavailable(reason)
-
-

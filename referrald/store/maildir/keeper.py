@@ -7,8 +7,9 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from threading import Lock
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
@@ -85,11 +86,17 @@ class Keeper:
         try:
             for other in self._opened.use(self):
                 await self.pool.run(other.shut)
-            return await self.pool.run(self._do, work, arguments, named)
+            return await self.pool.run(partial(self.do, work, *arguments, **named))
         finally:
             self._turn.release()
 
-    def _do(self, work: Callable[..., Result], arguments: Any, named: Any) -> Result:
+    def do(
+        self,
+        work: Callable[Concatenate[Index, Given], Result],
+        *arguments: Given.args,
+        **named: Given.kwargs,
+    ) -> Result:
+        """Give the result of ``work(index, …)``; for a thread, which may have to wait."""
         # Who has given up no longer holds the turn, but what it began may still be going on.
         with self._mutex:
             try:
@@ -102,7 +109,7 @@ class Keeper:
                 raise self._failed(error) from error
 
     def _failed(self, error: Exception) -> ReferraldError:
-        """Tell the operator; a damaged index is put away, so that the next one asking gets another."""
+        """Tell the operator; a damaged index is put away, so that a new one is made."""
         told = translated(error, self.root)
         self.log.error("Mailboxes cannot be used as they are: {reason}", reason=str(told))
         if isinstance(told, CorruptMailbox):

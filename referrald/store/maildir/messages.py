@@ -17,9 +17,7 @@ from referrald.store.maildir.filenames import BITS, SEEN
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index, ask, choose
 
-SELECTED = (
-    "FROM asked CROSS JOIN messages ON folder = ? AND uid BETWEEN first AND last "  # noqa: S608
-)
+SELECTED = "FROM asked CROSS JOIN messages ON folder = ? AND uid BETWEEN first AND last "
 EXPRESSIONS = {
     "flags": "flags, keywords",
     "modseq": "modseq",
@@ -100,7 +98,6 @@ def packed(names: Iterable[str]) -> tuple[int, str]:
 def state(index: Index, folder: Folder) -> FolderState:
     """Tell all that SELECT needs; inside of `Index.reading`."""
     database = index.database
-    found = database.execute("SELECT uid FROM messages WHERE folder = ? ORDER BY uid", (folder.id,))
     first = database.execute(
         "SELECT uid FROM messages WHERE folder = ? AND flags & ? = 0 ORDER BY uid LIMIT 1",
         (folder.id, SEEN),
@@ -109,7 +106,7 @@ def state(index: Index, folder: Folder) -> FolderState:
     return FolderState(
         uid_validity=folder.uid_validity,
         uid_next=folder.uid_next,
-        uids=tuple(uid for (uid,) in found),
+        uids=all_uids(database, folder.id),
         modseq=folder.modseq,
         flags=flags.all,
         permanent=flags.permanent,
@@ -132,7 +129,7 @@ def changes(index: Index, folder: Folder, since: int) -> Changes:
     known = since >= folder.remembered
     return Changes(
         modseq=folder.modseq,
-        uids=None if known else _all(database, folder.id),
+        uids=None if known else all_uids(database, folder.id),
         arrived=tuple(row[0] for row in changed if row[4] > since) if known else (),
         gone=_gone(database, key) if known else (),
         flags={row[0]: flag_names(row[1], row[2]) for row in told},
@@ -140,7 +137,8 @@ def changes(index: Index, folder: Folder, since: int) -> Changes:
     )
 
 
-def _all(database: sqlite3.Connection, folder_id: int) -> tuple[int, ...]:
+def all_uids(database: sqlite3.Connection, folder_id: int) -> tuple[int, ...]:
+    """Give the UIDs of all messages, ascending."""
     found = database.execute("SELECT uid FROM messages WHERE folder = ? ORDER BY uid", (folder_id,))
     return tuple(uid for (uid,) in found)
 
@@ -157,7 +155,7 @@ def fetch(index: Index, folder_id: int, uids: Iterable[int]) -> list[StoredMessa
     """Tell of messages what is known without reading them."""
     ask(index.database, uids)
     found = index.database.execute(
-        f"SELECT uid, flags, keywords, received, zone, size, modseq {SELECTED}",  # noqa: S608
+        f"SELECT uid, flags, keywords, received, zone, size, modseq {SELECTED}",
         (folder_id,),
     )
     return [
@@ -178,7 +176,7 @@ def rows(index: Index, folder_id: int, uids: Iterable[int], columns: Sequence[Co
     described = any(column in ("envelope", "body", "structure", "fields") for column in columns)
     join = "LEFT JOIN contents ON contents.id = content " if described else ""
     wanted = ", ".join(EXPRESSIONS[column] for column in columns)
-    select = f"SELECT uid{', ' if wanted else ''}{wanted} {SELECTED}{join}"  # noqa: S608
+    select = f"SELECT uid{', ' if wanted else ''}{wanted} {SELECTED}{join}"
     found = index.database.execute(select, (folder_id,))
     if tuple(columns) == ("flags",):
         return [(uid, flag_bytes(bits, keywords)) for uid, bits, keywords in found]
@@ -204,7 +202,7 @@ def files(index: Index, folder_id: int, uids: Iterable[int]) -> list[File]:
     """Say where messages are."""
     ask(index.database, uids)
     found = index.database.execute(
-        f"SELECT uid, base, info, size, stored, content {SELECTED}",  # noqa: S608
+        f"SELECT uid, base, info, size, stored, content {SELECTED}",
         (folder_id,),
     )
     return [File(*row) for row in found]

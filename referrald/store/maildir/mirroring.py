@@ -1,4 +1,4 @@
-"""Flags in file names: for other programs, and for a lost index. The index is right without them."""
+"""Flags in file names: for other programs, and for a lost index; ours is right without them."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def settle(index: Index, known: Sequence[int] = ()) -> None:
     folders = dict(index.database.execute("SELECT id, directory FROM folders").fetchall())
     done, touched = [], set()
     for row in index.database.execute("SELECT base, info, target, origin FROM pending_files"):
-        base, info, target, origin = row
+        base, _info, target, origin = row
         if _settle_one(index, folders, row):
             done.append((base, origin))
             touched.update({target, origin} - {None})
@@ -118,7 +118,7 @@ def settle_folders(index: Index) -> None:
 def recover(index: Index) -> None:
     """Go on where a process has stopped in the middle of a change; inside of `Index.alone`."""
     for table, go_on in (("pending_folders", settle_folders), ("pending_files", settle)):
-        if index.database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():  # noqa: S608
+        if index.database.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone():
             go_on(index)
 
 

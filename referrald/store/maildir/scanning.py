@@ -114,7 +114,7 @@ def _times(index: Index, folder: Folder) -> tuple[int, int, int]:
 def _take_in(index: Index, folder: Folder, all_of_it: bool) -> bool:
     """Look at both directories, with their times taken before."""
     new, cur = (index.path(folder.directory, part) for part in ("new", "cur"))
-    known_new, known_cur, scanned = _times(index, folder)
+    _new, known_cur, scanned = _times(index, folder)
     now, new_time, cur_time = time.time_ns(), disk.changed_at(new), disk.changed_at(cur)
     stale = cur_time > scanned * 10**9 and now // 10**9 - scanned > TRUST
     changed = False

@@ -89,8 +89,8 @@ class Rounds:
         for root, keeper in keepers.items():
             watched = tuple(sorted(keeper.watched))
             if self._traces.get(root, ((), (), None))[0] != watched:
-                paths = await keeper.run(_paths, watched)
-                self._traces[root] = (watched, (*keeper.traces(), *paths), None)
+                parts = await keeper.run(_paths, watched)
+                self._traces[root] = (watched, (*keeper.traces(), *parts), None)
         asked = {root: paths for root, (_watched, paths, _trace) in self._traces.items()}
         found = await self._pool.run(_traces, asked) if asked else {}
         for root, trace in found.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from twisted.internet import reactor
 from twisted.trial.unittest import TestCase
@@ -13,20 +12,23 @@ from referrald.store.maildir.store import MaildirStore
 from referrald.testing import MailStoreContract
 
 
-class Maildir(MailStoreContract, TestCase):
-    """In threads, with a limit."""
+class InThreads(MailStoreContract, TestCase):
+    """As a server uses it, with limits."""
 
+    users = ("alice@example.org", "bob@example.org")
     too_much = 1_000_001
 
     def setUp(self) -> None:
         self.root = os.path.join(self.mktemp(), "%d", "%n")
 
-    users = ("alice@example.org", "bob@example.org")
+    def make_store(self) -> MaildirStore:
+        limits = Limits(storage=1_000_000, messages=1000, message=900_000)
+        return MaildirStore(self.root, reactor, limits=limits)
 
-    def make_store(self) -> Any:
-        return MaildirStore(self.root, reactor, limits=Limits(storage=1_000_000))
+    def reopen(self, store: MaildirStore) -> MaildirStore:
+        return self.make_store()
 
-    def reopen(self, store: Any) -> Any:
+    def second_store(self, store: MaildirStore) -> MaildirStore:
         return self.make_store()
 
 
@@ -36,8 +38,8 @@ class AtOnce(MailStoreContract, TestCase):
     def setUp(self) -> None:
         self.root = os.path.join(self.mktemp(), "%u")
 
-    def make_store(self) -> Any:
+    def make_store(self) -> MaildirStore:
         return MaildirStore(self.root)
 
-    def reopen(self, store: Any) -> Any:
+    def reopen(self, store: MaildirStore) -> MaildirStore:
         return self.make_store()
