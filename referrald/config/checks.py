@@ -247,10 +247,10 @@ def check_serve(place: Place, settings: ServeSection) -> None:
 
 def _check_root(place: Place, root: str) -> None:
     right = '"/var/mail/%d/%n" or the like'
-    if not root:
-        return place.wrong("root", "is missing", right)
     fields = re.findall("%(.?)", root)
-    if unknown := [field for field in fields if field not in ("u", "n", "d")]:
+    if not root:
+        place.wrong("root", "is missing", right)
+    elif unknown := [field for field in fields if field not in ("u", "n", "d")]:
         place.wrong("root", f'"%{unknown[0]}" stands for nothing', right)
     elif not {"u", "n"}.intersection(fields):
         place.wrong("root", "is the same for all users", right)

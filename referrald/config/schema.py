@@ -256,8 +256,8 @@ SERVE = Section(
             kind="string",
             default="",
             help="The first level of names that all users share, such as `Public`: mailboxes there "
-            "are the same for everyone who may log in here. Empty: there are none. Only `memory` can "
-            "do that so far.",
+            "are the same for everyone who may log in here. Empty: there are none. Only `memory` "
+            "has such mailboxes so far.",
         ),
     ),
 )

@@ -7,8 +7,9 @@ to, each with the name there); its attributes; the backend that decided; and why
 log in, but must be one whose login succeeds here.
 
 The names are put together by the same code as in the server, but in this process. Local names are
-those of a store in memory that is empty but for INBOX, whatever the running server has in its own. A name below a remote tree that no backend lists is in no list,
-though clients can open it; "referralctl lookup --mailbox" tells where it is.
+those of a store in memory that is empty but for INBOX, whatever the running server has in its own.
+A name below a remote tree that no backend lists is in no list, though clients can open it;
+"referralctl lookup --mailbox" tells where it is.
 
 Exits with 1 when there is no list: the login is refused or referred, a backend is down, or this
 server keeps no mailboxes.

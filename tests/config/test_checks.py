@@ -256,6 +256,23 @@ class Served(ConfigTestCase):
         (line,) = self.problems_of(serve={"public": "inbox", "store": "memory"})
         self.assertIn("INBOX is everyone's own", line)
 
+    def root(self, root: str) -> list[str]:
+        found = self.problems_of(serve={"store": "maildir", "root": root})
+        return [line.removeprefix("/d/r.toml: serve.root: ").partition(";")[0] for line in found]
+
+    def test_mail_on_disk_needs_a_place_of_its_own_for_each_user(self) -> None:
+        self.assertEqual(self.root(""), ["is missing"])
+        self.assertEqual(self.root("/%d/%x"), ['"%x" stands for nothing'])
+        self.assertEqual(self.root("/%d/50%"), ['"%" stands for nothing'])
+        self.assertEqual(self.root("/%d/mail"), ["is the same for all users"])
+        self.assertEqual(self.root("mail/%u"), ["there is no directory /d/mail"])
+        self.assertEqual([self.root(good) for good in ("/%d/%n", "%u", "/mail-%n")], [[], [], []])
+
+    def test_mail_on_disk_has_nothing_that_all_share(self) -> None:
+        serve = {"store": "maildir", "root": "/%u", "public": "Public"}
+        (line,) = self.problems_of(serve=serve)
+        self.assertIn("serve.public: maildir has no mailboxes that all users share", line)
+
 
 class Choices(ConfigTestCase):
     def networks(self, *each: list[str]) -> list[str]:

@@ -127,7 +127,10 @@ class Problems(ConfigTestCase):
     def test_a_key_that_is_no_word_is_quoted(self) -> None:
         self.assertEqual(
             self.problems_of(serve={"a\nb": 1}),
-            ['/d/r.toml: serve."a?b": there is no such key; known: public, store'],
+            [
+                '/d/r.toml: serve."a?b": there is no such key; known: '
+                "message_size, public, quota, quota_messages, root, store"
+            ],
         )
 
     def test_a_section_that_is_no_table(self) -> None:
