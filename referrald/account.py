@@ -22,7 +22,6 @@ from referrald.errors import (
 )
 from referrald.imapurl import mailbox_referral
 from referrald.interfaces import IReferralAccount
-from referrald.mailbox import TwistedMailbox
 from referrald.mailmodel import (
     MailboxDecision,
     MailboxEntry,
@@ -150,11 +149,10 @@ class ReferralAccount:
 
     # -- one mailbox -------------------------------------------------------------------------
 
-    async def open(self, name: str, writable: bool, *, eager: bool = False) -> TwistedMailbox:
-        """Give an IMailbox; ``eager`` is for a stock server, see `TwistedMailbox`."""
+    async def open(self, name: str, writable: bool) -> Any:
+        """Give the `IMailFolder` of that name."""
         await self.require(name)
-        folder = await self.local.open(name, writable)
-        return await TwistedMailbox.open(folder, self.local, eager=eager)
+        return await self.local.open(name, writable)
 
     async def status(self, name: str) -> MailboxStatus:
         """Count without opening."""

@@ -469,7 +469,7 @@ class IReferralAccount(Interface):
         """Decide about a name, whether there is such a mailbox or not; never raises."""
 
     def open(name: str, writable: bool) -> Awaitable[Any]:
-        """Give a `twisted.mail.imap4.IMailbox`, whose methods may give Deferreds."""
+        """Give the `IMailFolder` of that name."""
 
     def status(name: str) -> Awaitable[MailboxStatus]:
         """Count without opening."""

@@ -145,6 +145,8 @@ class FolderState:
     flags: every flag and keyword that messages have or may have.
     permanent: those that a client can change for good; ``\\*`` when it can make new keywords.
     first_unseen: the UID of the first message without ``\\Seen``, None when there is none.
+    has_modseqs: False where messages have no modification sequences that a client could use again
+    (RFC 7162, NOMODSEQ). recent: how many messages are ``\\Recent``, of those who know.
     """
 
     uid_validity: int
@@ -154,6 +156,8 @@ class FolderState:
     flags: tuple[str, ...]
     permanent: tuple[str, ...]
     first_unseen: int | None = None
+    has_modseqs: bool = True
+    recent: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -166,6 +170,7 @@ class Changes:
     (any more).
     flags: the flags now of messages whose flags have changed, new messages not among them.
     modseqs: the modification sequences of those messages.
+    recent: how many messages are ``\\Recent`` now, None where there is nothing to tell of that.
     """
 
     modseq: int
@@ -174,6 +179,7 @@ class Changes:
     uids: Sequence[int] | None = None
     flags: Mapping[int, tuple[str, ...]] = attrs.field(factory=dict)
     modseqs: Mapping[int, int] = attrs.field(factory=dict)
+    recent: int | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -78,7 +78,8 @@ class TwistedAccount:
     async def _select(self, name: str, rw: Any) -> TwistedMailbox | None:
         self._tidy()
         try:
-            box = await self.account.open(name, True if rw is None else bool(rw), eager=True)
+            folder = await self.account.open(name, True if rw is None else bool(rw))
+            box = await TwistedMailbox.open(folder, self._local, eager=True)
         except Exception as error:  # noqa: BLE001 - the client learns of it in any case
             if rw is not None and isinstance(error, ReferraldError) and not error.temporary:
                 return None

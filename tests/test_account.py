@@ -154,9 +154,9 @@ class Referring(Accounts):
         self.done(self.account.unsubscribe("New"))
         self.assertNotIn("New", self.done(self.account.subscriptions()))
         self.assertEqual(self.done(self.account.status("INBOX")).messages, 2)
-        box = self.done(self.account.open("INBOX", True))
-        self.assertEqual(box.getMessageCount(), 2)
-        self.assertEqual(box.folder.name, "INBOX")
+        folder = self.done(self.account.open("INBOX", True))
+        self.assertEqual(len(self.done(folder.state()).uids), 2)
+        self.assertEqual(folder.name, "INBOX")
         self.done(self.account.delete("New"))
         self.failed(self.account.open("New", True), NoSuchMailbox)
 

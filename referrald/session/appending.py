@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 
 from referrald.errors import MailboxInUse, MailboxReferral, NoSuchMailbox, WireError
-from referrald.mailmodel import NewMessage, Placed, ReferMailbox
+from referrald.mailmodel import NewMessage, ReferMailbox
 from referrald.model import Refuse
 from referrald.session import answers, beyond, naming, transfer, uidplus
-from referrald.session.copying import TRY_CREATE, target
 from referrald.session.held import Held
-from referrald.session.messages import NO_SUCH_FLAG, known_flags
 from referrald.session.table import Answer
+from referrald.session.targets import NO_SUCH_FLAG, TRY_CREATE, known_flags, target
 from referrald.wire.append import Appended, Heading
 from referrald.wire.arguments import SYSTEM_FLAGS
 from referrald.wire.response import Code, StatusError, no, ok
@@ -121,8 +120,8 @@ async def _incoming(session: ReferralServer, name: str, heading: Heading, size: 
         raise StatusError(TOO_BIG)
     try:
         if any(flag[0] == "\\" and flag not in SYSTEM_FLAGS.values() for flag in heading.flags):
-            async with target(session, name) as box:
-                if not await known_flags(box, heading.flags):
+            async with target(session, name) as folder:
+                if not await known_flags(folder, heading.flags):
                     raise StatusError(NO_SUCH_FLAG)
         return await session.mail.incoming(name, size)
     except (NoSuchMailbox, TwistedNoSuchMailbox):
@@ -167,10 +166,4 @@ async def _append(session: ReferralServer, name: str, messages: list[NewMessage]
             # It has left while the message came, and the store has that message.
             raise MailboxInUse(f"{name} is elsewhere now") from None
         return await transfer.append_there(session, name, error.replicas, messages)
-    return ok("Appended.", _appenduid(placed))
-
-
-def _appenduid(placed: Placed) -> Code | None:
-    if not placed.uids:
-        return None
-    return Code("APPENDUID", f"{placed.uid_validity} {uidplus.spans(placed.uids)}")
+    return ok("Appended.", uidplus.appended(placed))

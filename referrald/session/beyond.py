@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from referrald.errors import MailboxReferral, NoSuchMailbox, Unavailable
-from referrald.session import capabilities
+from referrald.mailmodel import ReferMailbox
+from referrald.model import Refuse
+from referrald.session import answers, capabilities
 from referrald.session.away import AwayMailbox, as_status, passed
 from referrald.session.table import Answer
+from referrald.wire.response import StatusError
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -19,6 +22,17 @@ if TYPE_CHECKING:
 def carried(session: ReferralServer, error: MailboxReferral) -> bool:
     """Say whether a command is carried out at the other server, rather than referred there."""
     return bool(error.replicas) and session.relays
+
+
+async def require_here(session: ReferralServer, name: str) -> None:
+    """Raise unless a mailbox of that name belongs to this server."""
+    decision = await session.mail.locate(name)
+    if isinstance(decision, ReferMailbox):
+        raise MailboxReferral(decision.urls, personal=decision.personal, replicas=decision.replicas)
+    if isinstance(decision, Refuse):
+        note = f"{session.session_id} {session.user}: {name!r}: {decision.cause}"
+        session.door.notes.note(f"refused {decision.cause}", note)
+        raise StatusError(answers.refused(decision))
 
 
 async def select(

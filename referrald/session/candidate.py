@@ -8,6 +8,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Final
 
+from referrald.mailmodel import StoredMessage
 from referrald.mime import headers
 from referrald.mime import parts as mime
 from referrald.mime.dates import parse_date
@@ -33,27 +34,34 @@ class Candidate:
     size: int
 
     def __init__(
-        self, number: int, uid: int, count: int, last_uid: int, message: Any = None
+        self,
+        number: int,
+        uid: int,
+        count: int,
+        last_uid: int,
+        stored: StoredMessage | None = None,
+        folder: Any = None,
     ) -> None:
         self.number = number
         self.uid = uid
         self.count = count
         self.last_uid = last_uid
-        self.message = message
+        self._stored = stored
+        self._folder = folder
         self._content = b""
         self._known = NUMBERS
 
     async def learn(self, cost: int) -> None:
         """Find out what keys of that cost look at."""
         if self._known < ATTRIBUTES <= cost:
-            message = self.message
-            flags = edge.flag_names(await edge.ask(message, "getFlags"))
-            self.flags = frozenset(flag.lower() for flag in flags)
-            self.received = await edge.ask(message, "getInternalDate")
-            self.size = await edge.size(message)
+            assert self._stored is not None, "a message, for all but its numbers"
+            self.flags = frozenset(flag.lower() for flag in self._stored.flags)
+            self.received = self._stored.received
+            self.size = self._stored.size
             self._known = ATTRIBUTES
         if self._known < CONTENT <= cost:
-            self._content = await edge.content(self.message)
+            # Nothing is in a message that is gone.
+            self._content = await self._folder.content(self.uid) or b""
             self._known = CONTENT
 
     @cached_property

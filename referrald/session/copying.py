@@ -1,83 +1,115 @@
-"""COPY: put messages of one IMailbox into another, all of them or none."""
+"""COPY and MOVE: messages of the selected mailbox into another one, all of them or none."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from twisted.mail.imap4 import IMessageCopier, IMessageFile
 from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 
-from referrald.errors import NoSuchMailbox
-from referrald.session import edge, uidplus
-from referrald.session.pace import Pace
-from referrald.wire.response import Code, StatusError, no
+from referrald.errors import MailboxReferral, NoSuchMailbox
+from referrald.mailmodel import Placed
+from referrald.session import beyond, naming, transfer, uidplus
+from referrald.session.table import Answer
+from referrald.session.targets import GONE, NO_SUCH_NUMBER, READ_ONLY, TRY_CREATE, view_of
+from referrald.wire.response import Code, StatusError, ok, render
+from referrald.wire.sets import SequenceSet
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 
-READ_ONLY: Final = no("The mailbox is open for reading only.", Code("NOPERM"))
-TRY_CREATE: Final = no("There is no such mailbox.", Code("TRYCREATE"))
-
-
-@asynccontextmanager
-async def target(session: ReferralServer, name: str) -> AsyncIterator[Any]:
-    """Give a mailbox that takes messages, for the time being, or raise."""
+async def copy(
+    session: ReferralServer, messages: SequenceSet, name: str, *, by_uid: bool = False
+) -> Answer:
+    """Copy messages to the end of a mailbox (RFC 3501 section 6.4.7)."""
+    uids = _picked(session, messages, by_uid)
+    name = await naming.meant(session, name)
     try:
-        box = await session.mail.open(name, True)
-    except (NoSuchMailbox, TwistedNoSuchMailbox):
-        raise StatusError(TRY_CREATE) from None
+        await beyond.require_here(session, name)
+    except MailboxReferral as error:
+        code = (await _put_there(session, error, uids, name, by_uid))[1]
+        return ok("Copied.", code)
+    placed = await _put_here(session, uids, name, by_uid, moving=False)
+    return ok("Copied.", uidplus.copied(placed))
+
+
+async def move(
+    session: ReferralServer, messages: SequenceSet, name: str, *, by_uid: bool = False
+) -> Answer:
+    """Move messages to the end of a mailbox (RFC 6851)."""
+    if not session.writable:
+        return READ_ONLY
+    uids = _picked(session, messages, by_uid)
+    name = await naming.meant(session, name)
     try:
-        if not await edge.ask(box, "isWriteable"):
-            raise StatusError(READ_ONLY)
-        yield box
-    finally:
-        if getattr(box, "folder", None) is not None:
-            await edge.ask(box, "close")
-
-
-async def copy_all(session: ReferralServer, messages: list[Any], target: Any) -> list[Any]:
-    """Copy messages with flags and dates; take them back when one of them fails.
-
-    Gives what the mailbox says of each copy: its UID, if it says anything.
-    """
-    pace = Pace(session.door.clock, session.door.wheel)
-    made: list[Any] = []
-    try:
-        for message in messages:
-            made.append(await _copy(message, target))
-            await pace.breathe()
-    except Exception:
-        uids = sorted(uid for uid in made if isinstance(uid, int))
-        if uids:
-            await _take_back(session, target, uids)
-        raise
-    return made
-
-
-async def _copy(message: Any, target: Any) -> Any:
-    copier: Any = IMessageCopier(target, None)
-    if copier is not None:
-        return await edge.ask(copier, "copy", message)
-    flags = await edge.ask(message, "getFlags")
-    date = await edge.ask(message, "getInternalDate")
-    if IMessageFile.providedBy(message):
-        file = await edge.ask(message, "open")
+        await beyond.require_here(session, name)
+    except MailboxReferral as error:
+        originals, code = await _put_there(session, error, uids, name, by_uid)
+        await _remove(session.folder, originals)
     else:
-        file = BytesIO(await edge.content(message))
-    try:
-        return await edge.ask(target, "addMessage", file, flags, date)
-    finally:
-        file.close()
+        code = uidplus.copied(await _put_here(session, uids, name, by_uid, moving=True))
+    # The UIDs have to be told before the messages are gone (RFC 6851 section 4.3).
+    if code is not None:
+        session.write(render(None, ok("Moved.", code)))
+    session.look_again()
+    return ok("Moved.")
 
 
-async def _take_back(session: ReferralServer, target: Any, uids: list[int]) -> None:
-    """Remove copies again."""
+def _picked(session: ReferralServer, messages: SequenceSet, by_uid: bool) -> Sequence[int]:
+    uids = view_of(session).pick(messages, by_uid)
+    if uids is None:
+        raise StatusError(NO_SUCH_NUMBER)
+    return uids
+
+
+async def _put_here(
+    session: ReferralServer, uids: Sequence[int], name: str, by_uid: bool, *, moving: bool
+) -> Placed:
+    uids = await _present(session, uids, by_uid)
+    folder = session.folder
     try:
-        await uidplus.mark(target, uids, 1)
-        await uidplus.remove_marked(target, uids)
-    except Exception as error:  # noqa: BLE001 - what failed first is what the client is told
-        session.door.notes.fault(f"{session.session_id}: copies could not be taken back", error)
+        placed: Placed = await (folder.move if moving else folder.copy)(uids, name)
+    except (NoSuchMailbox, TwistedNoSuchMailbox):
+        # It may be the selected mailbox that is gone.
+        raise await _which_is_gone(session, name) from None
+    return placed
+
+
+async def _which_is_gone(session: ReferralServer, name: str) -> Exception:
+    try:
+        await (await session.mail.open(name, False)).close()
+    except (NoSuchMailbox, TwistedNoSuchMailbox):
+        return StatusError(TRY_CREATE)
+    return NoSuchMailbox(session.selected_name)
+
+
+async def _present(session: ReferralServer, uids: Sequence[int], by_uid: bool) -> Sequence[int]:
+    """Give those that are still there; raises where a message number means one that is gone."""
+    if by_uid:
+        return uids
+    rows = await session.folder.rows(uids, ())
+    if len(rows) < len(uids):
+        raise StatusError(GONE)
+    return uids
+
+
+async def _put_there(
+    session: ReferralServer,
+    error: MailboxReferral,
+    uids: Sequence[int],
+    name: str,
+    by_uid: bool,
+) -> tuple[list[int], Code | None]:
+    """Copy into a mailbox of another server, or refer there."""
+    if not beyond.carried(session, error):
+        raise error
+    uids = await _present(session, uids, by_uid)
+    letters = transfer.letters_here(session.folder, uids)
+    return await transfer.deliver(session, letters, name)
+
+
+async def _remove(folder: Any, uids: Sequence[int]) -> None:
+    if uids:
+        await folder.store(uids, ["\\Deleted"], 1)
+        await folder.expunge(uids)

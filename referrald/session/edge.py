@@ -91,8 +91,8 @@ def flag_names(flags: Iterable[Any]) -> tuple[str, ...]:
 async def content(message: Any) -> bytes:
     """Give the bytes of a message."""
     if IMessageFile.providedBy(message):
-        return _clean(await _read(await ask(message, "open")))
-    return _clean(b"".join([part async for part in _rebuilt(message)]))
+        return await _read(await ask(message, "open"))
+    return b"".join([part async for part in _rebuilt(message)])
 
 
 async def size(message: Any) -> int:
@@ -108,11 +108,6 @@ async def _read(file: Any) -> bytes:
         return bytes(file.read())
     finally:
         file.close()
-
-
-def _clean(data: bytes) -> bytes:
-    # A NUL cannot be sent in a literal; the size must stay.
-    return data.replace(b"\0", b"\x80") if b"\0" in data else data
 
 
 async def _rebuilt(part: Any, depth: int = 0) -> Any:

@@ -9,10 +9,10 @@ from typing import Any, Final, cast
 import attrs
 
 from referrald.errors import WireError
+from referrald.mailmodel import Column
 from referrald.mime import parts as mime
 from referrald.mime.parts import Part, Section, Text
 from referrald.mime.structure import body_structure, envelope
-from referrald.session import edge
 from referrald.wire.arguments import Arguments
 from referrald.wire.reader import Command
 from referrald.wire.response import Wire, astring, literal, nstring, number, paren_list, quoted
@@ -137,19 +137,31 @@ def _label(section: Section) -> bytes:
 # -- how a message answers -------------------------------------------------------------------
 
 
+def columns_of(items: tuple[Item, ...]) -> list[Column]:
+    """Name what has to be known of a message besides its bytes."""
+    columns: list[Column] = ["flags"]
+    if PLAIN[b"INTERNALDATE"] in items:
+        columns.append("received")
+    if PLAIN[b"RFC822.SIZE"] in items:
+        columns.append("size")
+    return columns
+
+
 @attrs.define
 class Subject:
     """A message that is being fetched; its bytes are read and parsed once, if at all."""
 
-    message: Any
+    folder: Any
     uid: int
-    flags: tuple[str, ...]
+    flags: bytes
+    others: list[Any]
     _parsed: Part | None = None
 
     async def parsed(self) -> Part:
         """Give the message taken apart."""
         if self._parsed is None:
-            self._parsed = mime.parse(await edge.content(self.message))
+            content = await self.folder.content(self.uid) or b""
+            self._parsed = mime.parse(content.replace(b"\0", b"\x80"))
         return self._parsed
 
     async def value(self, item: Item) -> Wire:
@@ -157,14 +169,13 @@ class Subject:
         if item.section is not None:
             return _text(mime.section(await self.parsed(), item.section), item.partial)
         if item is FLAGS:
-            return paren_list(*self.flags)
+            return Wire(b"(%b)" % self.flags)
         if item is UID:
             return number(self.uid)
         if item.label == b"INTERNALDATE":
-            given = await edge.ask(self.message, "getInternalDate")
-            return quoted(edge.date_time(edge.moment(given)))
+            return quoted(self.others[0])
         if item.label == b"RFC822.SIZE":
-            return number(await edge.size(self.message))
+            return number(self.others[-1])
         return await self._structure(item.label)
 
     async def _structure(self, label: bytes) -> Wire:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from io import BytesIO
 from typing import Any, Final
 
 from twisted.mail.imap4 import INamespacePresenter, MailboxException, NegativeResponse
@@ -27,8 +26,9 @@ from referrald.mailmodel import (
     RemoteMailbox,
 )
 from referrald.model import Serve
-from referrald.session import uidplus
-from referrald.session.edge import ask, date_time, flag_names, native
+from referrald.session import byhand
+from referrald.session.adapted import AdaptedFolder, nothing
+from referrald.session.edge import ask, flag_names, native
 from referrald.session.held import Held
 
 HERE: Final = Serve()
@@ -45,6 +45,8 @@ ATTRIBUTES: Final = {
 ``\\Flagged`` is not among them: as a flag of messages it is in every mailbox.
 """
 
+NO_FLAGS: Final = frozenset({"\\haschildren", "\\hasnochildren", "\\recent", *ATTRIBUTES})
+
 
 def attributes_of(flags: Any) -> tuple[str, ...]:
     """Pick the LIST attributes out of a mailbox's flags; all others are flags of messages."""
@@ -52,15 +54,20 @@ def attributes_of(flags: Any) -> tuple[str, ...]:
     return tuple(ATTRIBUTES[flag] for flag in lower if flag in ATTRIBUTES)
 
 
+def _is_flag(name: str) -> bool:
+    return name.lower() not in NO_FLAGS
+
+
 @implementer(IReferralAccount)
 class ForeignAccount:
-    """All mailboxes are here."""
+    """All mailboxes are here. breathe: lets others have a turn, if it is time."""
 
     delimiter = "/"
-    append_limit = None
+    append_limit: int | None = None
 
-    def __init__(self, account: Any) -> None:
+    def __init__(self, account: Any, breathe: byhand.Breathe = nothing) -> None:
         self.account = account
+        self._breathe = breathe
 
     def namespaces(self) -> Namespaces:
         """Call all names the user's own; what the account presents itself is asked apart."""
@@ -95,7 +102,19 @@ class ForeignAccount:
         names = [native(name) for name, _ in await ask(self.account, "listMailboxes", "", "*")]
         return frozenset([name for name in names if await ask(self.account, "isSubscribed", name)])
 
-    async def open(self, name: str, writable: bool) -> Any:
+    async def open(self, name: str, writable: bool) -> AdaptedFolder:
+        """Give the mailbox as an `IMailFolder`."""
+        box = await self._box(name, writable)
+        return AdaptedFolder(
+            name,
+            box,
+            writable=writable and bool(await ask(box, "isWriteable")),
+            account=self,
+            is_flag=_is_flag,
+            breathe=self._breathe,
+        )
+
+    async def _box(self, name: str, writable: bool) -> Any:
         """Give the IMailbox."""
         box = await ask(self.account, "select", name, writable)
         if box is None:
@@ -104,9 +123,25 @@ class ForeignAccount:
             raise NotPossible("cannot be selected", public="That name cannot be selected.")
         return box
 
+    async def taking(self, name: str) -> Any:
+        """Give the IMailbox of a mailbox that takes messages."""
+        box = await self._box(name, True)
+        if not await ask(box, "isWriteable"):
+            raise NoPermission(name, public="The mailbox is open for reading only.")
+        return box
+
+    async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
+        """Put messages into a mailbox: all of them or none."""
+        return await byhand.add(await self.taking(name), messages, self._breathe)
+
+    async def incoming(self, name: str, size: int) -> Held:
+        """Get ready to hold a message: it is handed over whole."""
+        await self.taking(name)
+        return Held()
+
     async def status(self, name: str) -> MailboxStatus:
         """Count; what IMailbox does not count is 0."""
-        box = await self.open(name, False)
+        box = await self._box(name, False)
         found = await ask(box, "requestStatus", list(COUNTED))
         messages, unseen, uid_next, uid_validity = (int(found[item]) for item in COUNTED)
         return MailboxStatus(
@@ -125,41 +160,6 @@ class ForeignAccount:
             with suppress(ReferraldError, MailboxException, NegativeResponse):
                 found[name] = await self.status(name)
         return found
-
-    async def incoming(self, name: str, size: int) -> Held:
-        """Get ready to hold a message: it is handed over whole."""
-        await self._writable(name)
-        return Held()
-
-    async def append(self, name: str, messages: Sequence[NewMessage]) -> Placed:
-        """Put messages in one after the other; take them back when one of them fails."""
-        box = await self._writable(name)
-        made: list[Any] = []
-        try:
-            for message in messages:
-                made.append(await self._add(box, message))
-        except Exception:
-            # Without UIDs nobody can tell which they are.
-            uids = sorted(uid for uid in made if isinstance(uid, int))
-            if uids:
-                await uidplus.mark(box, uids, 1)
-                await uidplus.remove_marked(box, uids)
-            raise
-        known = await uidplus.at_the_end(box, made)
-        validity = int(await ask(box, "getUIDValidity")) if known else 0
-        return Placed(uid_validity=validity, uids=tuple(made) if known else ())
-
-    async def _add(self, box: Any, message: NewMessage) -> Any:
-        received = message.received
-        when = None if received is None else date_time(received).encode("ascii")
-        content = message.content.value if isinstance(message.content, Held) else message.content
-        return await ask(box, "addMessage", BytesIO(content), list(message.flags), when)
-
-    async def _writable(self, name: str) -> Any:
-        box = await self.open(name, True)
-        if not await ask(box, "isWriteable"):
-            raise NoPermission(name, public="The mailbox is open for reading only.")
-        return box
 
     async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox."""

@@ -7,7 +7,7 @@ package replaces. A literal reaches such a handler as a quoted string.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.mail.imap4 import IMAP4Server
@@ -78,6 +78,7 @@ class TwistedsFace:
     """What programs written for ``IMAP4Server`` call or override, over our own machinery."""
 
     door: Door
+    folder: Any
     write: Callable[[bytes], None]
     _running: bytes | None
     _succeeded: Callable[[Status], None]
@@ -112,6 +113,23 @@ class TwistedsFace:
 
     def _respond(self, state: bytes, tag: bytes | None, message: bytes | None) -> None:
         respond(cast("ReferralServer", self), state, tag, message)
+
+    def newMessages(self, exists: int | None, recent: int | None) -> None:
+        """Tell the selected mailbox, if it is an IMailbox: that is what listens to it now."""
+        self._pass_on("newMessages", exists, recent)
+
+    def flagsChanged(self, newFlags: Mapping[int, Iterable[Any]]) -> None:
+        """Tell the selected mailbox of new flags, see `newMessages`."""
+        self._pass_on("flagsChanged", newFlags)
+
+    def modeChanged(self, writeable: bool) -> None:
+        """Tell the selected mailbox that it can be changed no more, see `newMessages`."""
+        self._pass_on("modeChanged", writeable)
+
+    def _pass_on(self, method: str, *arguments: Any) -> None:
+        tell = getattr(self.folder, method, None)
+        if tell is not None:
+            tell(*arguments)
 
     def setTimeout(self, period: int | None) -> None:
         """Do nothing: the wheel keeps the time (Twisted's sessions have a timer each)."""

@@ -14,11 +14,11 @@ from referrald.errors import MailboxReferral
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
 from referrald.session import beyond, naming, referring
-from referrald.session.edge import ask, batches, flag_names, messages, native, uids
-from referrald.session.foreign import ATTRIBUTES, ForeignAccount, presenter
+from referrald.session.edge import ask, native
+from referrald.session.foreign import ForeignAccount, presenter
 from referrald.session.names import NON_EXISTENT
 from referrald.session.table import Answer
-from referrald.session.view import View
+from referrald.session.targets import view_of
 from referrald.wire.response import (
     Code,
     Wire,
@@ -34,13 +34,10 @@ from referrald.wire.response import (
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
-NO_FLAGS: Final = frozenset({"\\haschildren", "\\hasnochildren", *ATTRIBUTES})
 BETWEEN_SERVERS: Final = no(
     "A mailbox cannot be renamed from one server to another; copy its messages instead.",
     Code("CANNOT"),
 )
-LOOKED_THROUGH: Final = 1000
-"""Messages among which SELECT looks for the first unseen one."""
 
 
 async def select(session: ReferralServer, name: str) -> Answer:
@@ -61,68 +58,42 @@ async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
         session.write(render(None, ok("Previous mailbox closed.", Code("CLOSED"))))
     said, name = name, await naming.meant(session, name)
     try:
-        box = await session.mail.open(name, writable)
+        folder = await session.mail.open(name, writable)
     except MailboxReferral as error:
         if not beyond.carried(session, error):
             raise
         return await beyond.select(session, error.replicas, name, writable)
-    writable = writable and bool(await ask(box, "isWriteable"))
-    view = View(await uids(box, 1, int(await ask(box, "getMessageCount"))))
-    flags = [flag for flag in flag_names(await ask(box, "getFlags")) if _is_flag(flag)]
-    opened: FolderState | None = getattr(box, "opened", None)
-    permanent = [*flags, "\\*"] if opened is None else opened.permanent
-    codes = await _codes(box, permanent if writable else ())
+    opened: FolderState = await folder.state()
+    writable = writable and bool(folder.writable)
+    session.untagged(number(len(opened.uids)), b"EXISTS")
     if not session.rev2:
-        codes += await _unseen(box, view, opened)
-    session.untagged(number(len(view)), b"EXISTS")
-    if not session.rev2:
-        session.untagged(number(int(await ask(box, "getRecentCount"))), b"RECENT")
-    session.untagged(b"FLAGS", paren_list(*flags))
-    for code in codes:
+        session.untagged(number(opened.recent), b"RECENT")
+    session.untagged(b"FLAGS", paren_list(*opened.flags))
+    session.selected(folder, opened, writable, name)
+    for code in _codes(session, opened):
         session.write(render(None, ok("Mailbox data.", code)))
     if session.rev2:
         await naming.tell(session, name, said)
-    session.selected(box, writable, view, name)
     return ok("Mailbox selected.", Code("READ-WRITE" if writable else "READ-ONLY"))
 
 
-def _is_flag(name: str) -> bool:
-    return name.lower() not in NO_FLAGS and name.lower() != "\\recent"
-
-
-async def _codes(box: Any, permanent: Iterable[str]) -> list[Code]:
-    return [
+def _codes(session: ReferralServer, opened: FolderState) -> list[Code]:
+    permanent = opened.permanent if session.writable else ()
+    codes = [
         Code("PERMANENTFLAGS", paren_list(*permanent).decode("ascii")),
-        Code("UIDVALIDITY", str(int(await ask(box, "getUIDValidity")))),
-        Code("UIDNEXT", str(int(await ask(box, "getUIDNext")))),
+        Code("UIDVALIDITY", str(opened.uid_validity)),
+        Code("UIDNEXT", str(opened.uid_next)),
     ]
-
-
-async def _unseen(box: Any, view: View, opened: FolderState | None) -> list[Code]:
-    """Tell of the first unseen message, which IMAP4rev2 does no more (RFC 9051 appendix E)."""
-    if opened is None:
-        unseen = await _first_unseen(box, view)
-    else:
-        # A mailbox of the store has found it out already.
-        unseen = None if opened.first_unseen is None else view.number(opened.first_unseen)
-    return [] if unseen is None else [Code("UNSEEN", str(unseen))]
-
-
-async def _first_unseen(box: Any, view: View) -> int | None:
-    """Find the first message without ``\\Seen``; None where there is none or it would cost much."""
-    if not await ask(box, "getUnseenCount"):
-        return None
-    for batch in batches(view.uids[:LOOKED_THROUGH]):
-        for message in await messages(box, batch):
-            if "\\Seen" not in flag_names(await ask(message, "getFlags")):
-                return view.number(await ask(message, "getUID"))
-    return None
+    if opened.first_unseen is None or session.rev2:
+        # IMAP4rev2 does not tell of it (RFC 9051 appendix E).
+        return codes
+    return [*codes, Code("UNSEEN", str(view_of(session).number(opened.first_unseen)))]
 
 
 async def close(session: ReferralServer) -> Answer:
     """Expunge silently and deselect (RFC 3501 section 6.4.2)."""
-    if session.mbox is not None and session.writable:
-        await ask(session.mbox, "expunge")
+    if session.writable:
+        await session.folder.expunge()
     await session.leave_mailbox()
     return ok("Mailbox closed.")
 
@@ -142,9 +113,9 @@ async def expunge(session: ReferralServer) -> Answer:
     """Remove messages marked as deleted (RFC 3501 section 6.4.3)."""
     if not session.writable:
         return no("The mailbox is open for reading only.", Code("NOPERM"))
-    await ask(session.mbox, "expunge")
+    await session.folder.expunge()
     # What is gone is told with everything else that has changed, in the client's own numbers.
-    session.newMessages(await ask(session.mbox, "getMessageCount"), None)
+    session.look_again()
     return ok("Expunged.")
 
 

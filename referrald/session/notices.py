@@ -1,30 +1,30 @@
 """What a mailbox says by itself: kept until the client may hear it (RFC 3501 sections 5.2, 5.5).
 
-The mailbox calls at any time that something has changed; what exactly, the session finds out when
-it next may tell, by comparing the mailbox with what the client knows. That is before the tagged
-answer of a command, or at once during IDLE. So a removal is noticed too, for which Twisted's
-IMailboxListener has no call of its own: ``newMessages`` with the new count is enough.
+The mailbox calls at any time that something has changed; what exactly, the session asks when it
+next may tell. That is before the tagged answer of a command, or at once during IDLE.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, cast
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from twisted.mail.imap4 import ICloseableMailbox
-
-from referrald.errors import MailboxInUse, MailboxReferral, Unavailable
+from referrald.errors import MailboxInUse, MailboxReferral, NoPermission, NoSuchMailbox, Unavailable
+from referrald.mailmodel import Changes, FolderState
 from referrald.model import Refuse, Serve
-from referrald.session import answers, edge
+from referrald.session import answers
 from referrald.session.door import Door
-from referrald.session.edge import ask, flag_names
 from referrald.session.running import start
 from referrald.session.table import Answer
 from referrald.session.view import View
-from referrald.wire.response import Code, Status, number, ok, paren_list, render
+from referrald.wire.response import Code, Status, ok, paren_list, render
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
+
+T = TypeVar("T")
+CHUNK: Final = 1000
+"""Lines of news that are written in one go."""
 
 KEEPS_NUMBERS: Final = frozenset({"FETCH", "STORE", "SEARCH"})
 """Commands during which nobody may be told of a removal: numbers would shift (section 7.4.1)."""
@@ -34,29 +34,30 @@ POLLS: Final = frozenset({"NOOP", "CHECK"})
 
 
 class Notices:
-    """The listening half of a session; an `IMailboxListener` for its selected mailbox."""
+    """The listening half of a session."""
 
     door: Door
     state: str
+    folder: Any = None
     mbox: Any = None
-    writable = False
     rev2: bool
     view: View | None = None
     idling = False
-    untagged: Callable[..., None]
     write: Callable[[bytes], None]
+    send: Callable[[Iterable[bytes]], Awaitable[bool]]
     _held_back: bool
+    _since = 0
+    _looked = 0
     _stale = False
-    _gone = False
-    _recent: int | None = None
-    _mode: bool | None = None
-    _flags: dict[int, tuple[str, ...]]
-    _may_write = False
-    _reporting = False
+    _gone: set[int]
+    _own: dict[int, int]
+    _may_write = _told_writable = False
+    _reporting = _peeking = False
     selected_name = ""
     ended: Status | None = None
     _lost: BaseException | None = None
-    _unwatch: Callable[[], None] | None = None
+    _unwatch: Callable[[], None] = staticmethod(lambda: None)
+    _unlisten: Callable[[], None] = staticmethod(lambda: None)
     _running: bytes | None
 
     if TYPE_CHECKING:
@@ -67,20 +68,28 @@ class Notices:
 
     # -- the selected mailbox ----------------------------------------------------------------
 
-    def selected(self, box: Any, writable: bool, view: View, name: str) -> None:
-        """Enter the selected state with an IMailbox; ``view`` is what the client is told of it."""
-        self.mbox = box
+    @property
+    def writable(self) -> bool:
+        """True when the client may change the selected mailbox."""
+        return self._may_write and bool(self.folder.writable)
+
+    def selected(self, folder: Any, opened: FolderState, writable: bool, name: str) -> None:
+        """Enter the selected state with an `IMailFolder`, of which the client is told ``opened``.
+
+        Programs find the mailbox itself at ``mbox``, be it an IMailbox of theirs.
+        """
+        self.folder = folder
+        self.mbox = getattr(folder, "box", folder)
         self.selected_name = name
         self.ended = self._lost = None
-        self.view = view
-        self.writable = self._may_write = writable
+        self.view = View(opened.uids)
+        self._may_write = self._told_writable = writable
         self.state = "select"
-        self._flags = {}
-        self._gone = False
-        self._recent = self._mode = None
+        self._since = self._looked = opened.modseq
+        self._gone, self._own = set(), {}
         # Something may have happened between the first look and now.
         self._stale = True
-        box.addListener(self)
+        self._unlisten = folder.watch(self._changed)
         self._unwatch = self.mail.watch(self._may_have_moved)
 
     def selected_away(self, box: Any, name: str) -> None:
@@ -91,25 +100,24 @@ class Notices:
         self.state = "away"
         self._unwatch = self.mail.watch(self._may_have_moved)
 
-    def deselect(self) -> None:
-        """Leave the selected mailbox, if one is."""
-        box, self.mbox = self.mbox, None
-        self.view = self._lost = None
-        unwatch, self._unwatch = self._unwatch, None
-        if unwatch is not None:
-            unwatch()
+    def deselect(self) -> Any:
+        """Leave the selected mailbox, if one is; gives what is to be closed."""
+        box = self.mbox if self.folder is None else self.folder
+        self.mbox = self.folder = self.view = self._lost = None
+        self._may_write = False
+        unwatch, unlisten = self._unwatch, self._unlisten
+        self._unwatch = self._unlisten = _nothing
+        unwatch()
         if self.state in ("select", "away"):
             self.state = "auth"
-        if box is not None:
-            box.removeListener(self)
+        unlisten()
+        return box
 
     async def leave_mailbox(self) -> None:
         """Leave the selected mailbox, if one is, and let it close."""
-        box = self.mbox
-        self.deselect()
-        closeable = ICloseableMailbox(box, None) if box is not None else None
-        if closeable is not None:
-            await ask(closeable, "close")
+        box = self.deselect()
+        if box is not None:
+            await box.close()
 
     def forsake_mailbox(self) -> None:
         """Leave the mailbox because the connection is gone."""
@@ -117,42 +125,38 @@ class Notices:
 
     # -- what the mailbox calls --------------------------------------------------------------
 
-    def newMessages(self, exists: int | None, recent: int | None) -> None:
-        """Take note that messages have come or gone."""
-        self._stale = self._stale or exists is not None
-        self._recent = self._recent if recent is None else recent
-        self._noticed()
+    def look_again(self) -> None:
+        """Have the mailbox looked at before the running command is answered."""
+        self._stale = True
 
-    def flagsChanged(self, newFlags: Mapping[int, Iterable[Any]]) -> None:
-        """Take note of new flags, by the mailbox's own message numbers of this moment."""
-        if self.view is None:
-            return
-        for message, flags in newFlags.items():
-            uid = self._uid_of(message)
-            if uid is not None:
-                self._flags[uid] = flag_names(flags)
-        self._noticed()
+    def changed_by_client(self, modseqs: Mapping[int, int]) -> None:
+        """Take note of changes that the client need not be told of: it has made them."""
+        self._own.update(modseqs)
 
-    def modeChanged(self, writeable: bool) -> None:
-        """Take note that the mailbox can be changed no more, or can again."""
-        if self._may_write:
-            self.writable = self._mode = bool(writeable)
-            self._noticed()
+    def _changed(self) -> None:
+        self._stale = True
+        if self.idling:
+            self.tell_at_once()
+        elif self._running is None and not self._peeking:
+            self._peeking = True
+            start(self._peek(), lambda _: None, self._not_told)
 
-    def _uid_of(self, message: int) -> int | None:
+    async def _peek(self) -> None:
+        """See whether the mailbox is still there, which the client is told at any time."""
+        folder = self.folder
         try:
-            uid = self.mbox.getUID(message)
-        except (LookupError, ValueError, TypeError):
-            return None
-        if isinstance(uid, int):
-            return uid
-        known = self.view.uids if self.view is not None else []
-        return known[message - 1] if 1 <= message <= len(known) else None
-
-    def settled(self, uid: int, flags: tuple[str, ...]) -> None:
-        """Forget a notice of flags that the client is being told, or has itself set."""
-        if set(self._flags.get(uid, ())) == set(flags):
-            self._flags.pop(uid, None)
+            changes = await folder.changes(self._looked)
+        except (NoSuchMailbox, NoPermission) as error:
+            if folder is self.folder:
+                self.mailboxGone(error)
+            return
+        except Unavailable:
+            # It will be asked again when there is something to tell.
+            return
+        finally:
+            self._peeking = False
+        if folder is self.folder:
+            self._looked = changes.modseq
 
     # -- the mailbox goes away ---------------------------------------------------------------
 
@@ -223,10 +227,6 @@ class Notices:
         if self.idling and not self._held_back:
             start(self.report(), lambda _: None, self._not_told)
 
-    def _noticed(self) -> None:
-        if self.idling:
-            self.tell_at_once()
-
     def _not_told(self, error: BaseException) -> None:
         # Whoever changed the mailbox, or ended the connection, has no part in this.
         self.door.notes.fault(f"{self.session_id}: the selected mailbox failed", error)
@@ -241,53 +241,80 @@ class Notices:
         try:
             while self.view is not None and self._due(removals):
                 await self._report(self.view, removals)
+        except (NoSuchMailbox, NoPermission) as error:
+            self._lost = error
+            self._end_selection()
         finally:
             self._reporting = False
 
     def _due(self, removals: bool) -> bool:
-        changed = self._stale or (removals and self._gone) or bool(self._flags)
-        return changed or self._recent is not None or self._mode is not None
+        changed = self._stale or (removals and bool(self._gone))
+        return changed or self._told_writable != self.writable
 
     async def _report(self, view: View, removals: bool) -> None:
-        if self._stale or (removals and self._gone):
-            self._stale = self._gone = False
-            await self._compare(view, removals)
-        if view is not self.view:
-            return
-        recent, self._recent = self._recent, None
-        if recent is not None and not self.rev2:
-            self.untagged(number(recent), b"RECENT")
-        self._tell_flags(view)
-        mode, self._mode = self._mode, None
-        if mode is not None:
-            code = Code("READ-WRITE" if mode else "READ-ONLY")
+        changes = None
+        if self._stale:
+            self._stale = False
+            changes = await self.folder.changes(self._since)
+            if view is not self.view:
+                return
+            self._since = self._looked = changes.modseq
+        for piece in self._news(view, changes, removals):
+            await self.send((piece,))
+        writable = self.writable
+        if writable != self._told_writable:
+            self._told_writable = writable
+            code = Code("READ-WRITE" if writable else "READ-ONLY")
             self.write(render(None, ok("The mailbox is so now.", code)))
 
-    async def _compare(self, view: View, removals: bool) -> None:
-        box = self.mbox
-        count = int(await ask(box, "getMessageCount"))
-        known = len(view)
-        # UIDs ascend: where the last known one has its old place, nothing before it is gone.
-        same = count >= known and (not known or await ask(box, "getUID", known) == view.last_uid)
-        uids = await edge.uids(box, known + 1 if same else 1, count)
-        if view is not self.view:
+    def _news(self, view: View, changes: Changes | None, removals: bool) -> Iterator[bytes]:
+        """Yield what the client is told, and keep the view in step with it."""
+        if changes is not None:
+            self._gone.update(_gone(view, changes))
+        if removals and self._gone:
+            gone, self._gone = self._gone, set()
+            for numbers in chunks(view.drop(gone)):
+                yield b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])
+        if changes is None:
             return
-        if not same and removals:
-            for gone in view.drop(uids):
-                self.untagged(number(gone), b"EXPUNGE")
-        elif not same:
-            self._gone = True
-        if view.add(uids):
-            self.untagged(number(len(view)), b"EXISTS")
+        if view.add(changes.arrived if changes.uids is None else changes.uids):
+            yield b"* %d EXISTS\r\n" % len(view)
+        if changes.recent is not None and not self.rev2:
+            yield b"* %d RECENT\r\n" % changes.recent
+        own, self._own = self._own, {}
+        yield from flag_lines(view, changes, own)
 
-    def _tell_flags(self, view: View) -> None:
-        flags, self._flags = self._flags, {}
-        for uid, names in flags.items():
-            message = view.number(uid)
-            if message is not None:
-                shown = paren_list(*names)
-                item = paren_list(b"UID", number(uid), b"FLAGS", shown)
-                self.untagged(number(message), b"FETCH", item)
+
+def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut what is told into pieces that are soon written."""
+    return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))
+
+
+def flag_lines(view: View, changes: Changes, own: Mapping[int, int]) -> Iterator[bytes]:
+    """Yield FETCH responses for new flags, but for those changes that the client made itself."""
+    modseqs = changes.modseqs
+    told = [uid for uid in changes.flags if uid not in own or own[uid] != modseqs.get(uid)]
+    shown: dict[tuple[str, ...], bytes] = {}
+    for uids in chunks(told):
+        lines = []
+        for uid in uids:
+            number, names = view.number(uid), changes.flags[uid]
+            if number is not None:
+                flags = shown.get(names) or shown.setdefault(names, paren_list(*names))
+                lines.append(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, flags))
+        yield b"".join(lines)
+
+
+def _gone(view: View, changes: Changes) -> Iterable[int]:
+    """Name the messages that the client knows and that are there no more."""
+    if changes.uids is None:
+        return changes.gone
+    there = frozenset(changes.uids)
+    return [uid for uid in view.uids if uid not in there]
+
+
+def _nothing() -> None:
+    """End nothing."""
 
 
 def _belongs(box: Any, decision: Any) -> bool:

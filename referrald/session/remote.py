@@ -15,6 +15,7 @@ from referrald.model import RelayOrder
 from referrald.session.door import Door
 from referrald.session.followers import client_key
 from referrald.session.foreign import ForeignAccount
+from referrald.session.pace import Pace
 
 if TYPE_CHECKING:
     pass
@@ -36,7 +37,9 @@ class Remote:
     def mail(self) -> Any:
         """The user's mailboxes, here and elsewhere (`IReferralAccount`)."""
         account = self.account
-        return account if IReferralAccount.providedBy(account) else ForeignAccount(account)
+        if IReferralAccount.providedBy(account):
+            return account
+        return ForeignAccount(account, Pace(self.door.clock, self.door.wheel).breathe)
 
     @cached_property
     def errands(self) -> Any:

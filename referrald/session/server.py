@@ -14,7 +14,7 @@ from typing import Any, cast
 from twisted.internet import defer
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import connectionDone
-from twisted.mail.imap4 import IMailboxListener, IMAP4Server
+from twisted.mail.imap4 import IMAP4Server
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -48,7 +48,7 @@ from referrald.wire.response import Status, bad, bye, continuation, render
 FEEDBACK = continuation("Ready.")
 
 
-@implementer(IPushProducer, IMailboxListener)
+@implementer(IPushProducer)
 class ReferralServer(
     Relayed,
     Living,

@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import attrs
 
 from referrald.errors import MailboxReferral, Unavailable
 from referrald.mailmodel import NewMessage, ReferMailbox, Replica
+from referrald.mime.dates import parse_date
 from referrald.session import beyond, edge, uidplus
 from referrald.session.away import AwayMailbox, as_status
-from referrald.session.copying import target
 from referrald.session.table import Answer
+from referrald.session.targets import target
 from referrald.wire.response import Code, StatusError, mailbox, no, ok, render
 from referrald.wire.sets import SequenceSet
 
@@ -74,27 +74,24 @@ class Mailbox(Protocol):
 class HereMailbox:
     """A mailbox of this server."""
 
-    def __init__(self, box: Any) -> None:
-        self._box = box
+    def __init__(self, session: ReferralServer, name: str, folder: Any) -> None:
+        self._mail = session.mail
+        self._name = name
+        self._folder = folder
 
     async def take(self, letter: Letter) -> Arrival:
         """Put a message in."""
-        date = letter.date.encode("ascii") or None
-        made = await edge.ask(
-            self._box, "addMessage", BytesIO(letter.content), list(letter.flags), date
-        )
-        code = await uidplus.appended(self._box, made)
-        validity, uid = code.args.split() if code is not None else (None, None)
-        return Arrival(
-            made=made, validity=None if validity is None else int(validity),
-            uid=None if uid is None else int(uid),
-        )  # fmt: skip
+        received = parse_date(letter.date)
+        new = NewMessage(content=letter.content, flags=letter.flags, received=received)
+        placed = await self._mail.append(self._name, [new])
+        uid = placed.uids[0] if placed.uids else None
+        return Arrival(made=uid, validity=placed.uid_validity, uid=uid)
 
     async def take_back(self, arrivals: Sequence[Arrival]) -> bool:
         """Remove messages by their UIDs."""
-        uids = sorted(each.made for each in arrivals if isinstance(each.made, int))
-        await uidplus.mark(self._box, uids, 1)
-        await uidplus.remove_marked(self._box, uids)
+        uids = sorted(each.uid for each in arrivals if each.uid is not None)
+        await self._folder.store(uids, ["\\Deleted"], 1)
+        await self._folder.expunge(uids)
         return len(uids) == len(arrivals)
 
 
@@ -125,17 +122,18 @@ class ThereMailbox:
 @asynccontextmanager
 async def opened(session: ReferralServer, name: str) -> AsyncIterator[Mailbox]:
     """Give a mailbox that takes messages, wherever it is; or raise."""
-    decision = await session.mail.locate(name)
-    if isinstance(decision, ReferMailbox):
-        error = MailboxReferral(
-            decision.urls, personal=decision.personal, replicas=decision.replicas
-        )
+    there = None
+    try:
+        await beyond.require_here(session, name)
+    except MailboxReferral as error:
         if not beyond.carried(session, error):
-            raise error
-        yield ThereMailbox(session, decision.replicas)
+            raise
+        there = ThereMailbox(session, error.replicas)
+    if there is not None:
+        yield there
         return
-    async with target(session, name) as box:
-        yield HereMailbox(box)
+    async with target(session, name) as folder:
+        yield HereMailbox(session, name, folder)
 
 
 async def deliver(
@@ -197,17 +195,18 @@ def _made(arrivals: Sequence[Arrival]) -> tuple[int, str] | None:
 # -- from a mailbox of this server -------------------------------------------------------------
 
 
-async def letters_here(messages: Sequence[Any]) -> AsyncIterator[Letter]:
-    """Give messages of an IMailbox of this server one by one."""
-    for message in messages:
-        date = edge.moment(await edge.ask(message, "getInternalDate"))
-        flags = edge.flag_names(await edge.ask(message, "getFlags"))
-        yield Letter(
-            uid=int(await edge.ask(message, "getUID")),
-            content=await edge.content(message),
-            flags=tuple(flag for flag in flags if flag.lower() != "\\recent"),
-            date=edge.date_time(date),
-        )
+async def letters_here(folder: Any, uids: Sequence[int]) -> AsyncIterator[Letter]:
+    """Give messages of a mailbox of this server one by one."""
+    for uid, flags, received in await folder.rows(uids, ("flags", "received")):
+        content = await folder.content(uid)
+        if content is not None:
+            names = edge.flag_names(flags.split())
+            yield Letter(
+                uid=uid,
+                content=content,
+                flags=tuple(name for name in names if name.lower() != "\\recent"),
+                date=received.decode("ascii"),
+            )
 
 
 async def append_there(

@@ -6,17 +6,22 @@ mailbox meanwhile (RFC 3501 section 2.3.1.2). So messages are asked for by UID o
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Sequence
+from typing import Final
 
 from referrald.wire.sets import SequenceSet
+
+UID: Final = "I"
+"""The kind of array that holds UIDs: 32 bits each, for there may be very many."""
 
 
 class View:
     """The UIDs of the messages that the client knows of, ascending."""
 
     def __init__(self, uids: Iterable[int] = ()) -> None:
-        self.uids = list(uids)
+        self.uids = array(UID, uids)
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -31,33 +36,47 @@ class View:
         at = bisect_left(self.uids, uid)
         return at + 1 if at < len(self.uids) and self.uids[at] == uid else None
 
-    def pick(self, messages: SequenceSet, by_uid: bool) -> list[int] | None:
-        """Give the UIDs that a set means; None where it names a number that is no message.
+    def runs(self, messages: SequenceSet, by_uid: bool) -> list[range] | None:
+        """Give the message numbers that a set means, as ranges that ascend.
 
-        UIDs that are not there are passed over (RFC 3501 section 6.4.8).
+        UIDs that are not there are passed over (RFC 3501 section 6.4.8); None where the set names a
+        number that is no message.
         """
         uids = self.uids
-        if by_uid:
-            ranges = messages.resolve(self.last_uid).ranges
-            pieces = ((bisect_left(uids, r.start), bisect_right(uids, r.stop - 1)) for r in ranges)
-            return [uid for begin, end in pieces for uid in uids[begin:end]]
-        if not uids or messages.highest > len(uids):
-            return None
-        return [uids[number - 1] for number in messages.iterate(len(uids))]
+        if not by_uid:
+            if not uids or messages.highest > len(uids):
+                return None
+            return list(messages.resolve(len(uids)).ranges)
+        ranges = messages.resolve(self.last_uid).ranges
+        pieces = ((bisect_left(uids, r.start), bisect_right(uids, r.stop - 1)) for r in ranges)
+        return [range(begin + 1, end + 1) for begin, end in pieces if begin < end]
+
+    def pick(self, messages: SequenceSet, by_uid: bool) -> Sequence[int] | None:
+        """Give the UIDs that a set means; None where it names a number that is no message."""
+        runs = self.runs(messages, by_uid)
+        return None if runs is None else self.uids_of(runs)
+
+    def uids_of(self, runs: Iterable[range]) -> Sequence[int]:
+        """Give the UIDs of message numbers."""
+        found = array(UID)
+        for run in runs:
+            found += self.uids[run.start - 1 : run.stop - 1]
+        return found
 
     def add(self, uids: Iterable[int]) -> bool:
         """Take in messages that have come; say whether there were any."""
         last = self.last_uid
-        new = [uid for uid in uids if uid > last]
-        self.uids += new
+        new = array(UID, (uid for uid in uids if uid > last))
+        # Whoever still has the old array keeps it as it is.
+        self.uids = self.uids + new if new else self.uids
         return bool(new)
 
-    def drop(self, present: Iterable[int]) -> list[int]:
-        """Keep only the UIDs that are still ``present``.
+    def drop(self, gone: Container[int]) -> list[int]:
+        """Forget messages that are gone.
 
-        Gives the numbers of the others, highest first: each is right when it is told.
+        Gives their numbers, highest first: each is right when it is told.
         """
-        there = set(present)
-        gone = [number for number, uid in enumerate(self.uids, 1) if uid not in there]
-        self.uids = [uid for uid in self.uids if uid in there]
-        return gone[::-1]
+        numbers = [number for number, uid in enumerate(self.uids, 1) if uid in gone]
+        if numbers:
+            self.uids = array(UID, (uid for uid in self.uids if uid not in gone))
+        return numbers[::-1]

@@ -179,7 +179,7 @@ class Leaving(SynchronousTestCase):
         for command in (b"CLOSE", b"UNSELECT", b"SELECT none", b"LOGOUT", b""):
             home = Home()
             client = home.log_in()
-            self.assertEqual(home.inbox.listeners, [client.session])
+            self.assertEqual(home.inbox.listeners, [client.session.folder])
             if command:
                 client.say(b"x " + command + b"\r\n")
             else:
@@ -298,7 +298,7 @@ class Idle(SynchronousTestCase):
     def test_a_connection_lost_in_it_leaves_nothing(self) -> None:
         self.client.say(b"x IDLE\r\n")
         self.client.transport.loseConnection()
-        self.assertEqual(self.home.inbox.listeners, [self.other.session])
+        self.assertEqual(self.home.inbox.listeners, [self.other.session.folder])
         say(self.other, b"APPEND INBOX {1+}\r\nx")
         self.assertEqual(self.home.house.notes.faults, [])
 
