@@ -26,7 +26,7 @@ class Security(enum.Enum):
     TLS = "tls"
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Server:
     """An IMAP server: a host name (or IPv4 address), a port, and how it is secured.
 

@@ -221,7 +221,7 @@ class Link(TlsSide):
         self._fd = -1
         if self._linger_call is not None:
             self._linger_call.cancel()
-        self.socket.close()
+        socket.close(self.socket.detach())
         protocol, self.protocol = self.protocol, None
         protocol.connectionLost(reason)
 
@@ -365,6 +365,11 @@ class Link(TlsSide):
     def getHost(self) -> IPv4Address | IPv6Address:
         """Give our address."""
         return _address(self.socket.getsockname())
+
+    def here(self) -> tuple[str, int]:
+        """Give our address and port, with less ado than `getHost`."""
+        name = self.socket.getsockname()
+        return name[0], name[1]
 
     def getTcpNoDelay(self) -> bool:
         """Say yes."""

@@ -60,6 +60,7 @@ class Acceptor:
         self._otherwise = port.doRead
         self._hub = hub_of(port.reactor)
         self._at_once = 1
+        self._kind = (int(port.socket.family), int(port.socket.type), port.socket.proto)
         # Twisted's own way, should it be needed, makes the same transports.
         port.transport = make_link
 
@@ -70,7 +71,9 @@ class Acceptor:
             if not port.connected:
                 return
             try:
-                accepted, client = port.socket.accept()
+                # What `accept` of the socket does, which looks its own kind up each time.
+                descriptor, client = port.socket._accept()
+                accepted = socket.socket(*self._kind, descriptor)
             except BlockingIOError:
                 self._at_once = max(taken, 1)
                 return

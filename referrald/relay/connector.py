@@ -24,6 +24,7 @@ from referrald.client.transport import NotReached, Reach, Trust, connect
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
+from referrald.ops.link import Link
 from referrald.relay.circuit import Admission, Circuit
 from referrald.relay.errands import Errands
 from referrald.relay.outgoing import reach_for
@@ -177,12 +178,12 @@ class RelayConnector:
     def _call(self, calls: list[tuple[str, int]], transport: Any) -> None:
         """Remember where a connection comes from until its login is done."""
         try:
-            here = transport.getHost()
+            here = transport.here() if isinstance(transport, Link) else _here(transport)
         except (OSError, AttributeError):
             # The other side has gone already, and the socket with it.
             return
-        calls.append((here.host, here.port))
-        self._calling.add(calls[-1])
+        calls.append(here)
+        self._calling.add(here)
 
     async def _first(self, order: RelayOrder, way: Way) -> LoggedIn:
         """Log in at the first server that can be reached, but for those to be left alone."""
@@ -352,6 +353,11 @@ class RelayConnector:
             allowed=settings.allowed,
             allow_clear=(*settings.allow_clear, *own),
         )
+
+
+def _here(transport: Any) -> tuple[str, int]:
+    own = transport.getHost()
+    return own.host, own.port
 
 
 def fits(host: str, patterns: tuple[str, ...]) -> bool:

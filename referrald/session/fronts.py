@@ -52,7 +52,9 @@ def hops_left(fields: Fields | None) -> int:
 
     A number there can only make it fewer, so it is believed from anybody. Below 1 there is none.
     """
-    said = ((fields or {}).get(HOPS) or "").strip()
+    if not fields:
+        return MAX_PROXIES
+    said = (fields.get(HOPS) or "").strip()
     return min(int(said) - 1, MAX_PROXIES) if _NUMBER.fullmatch(said) else MAX_PROXIES
 
 

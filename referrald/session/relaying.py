@@ -188,7 +188,6 @@ class Relayed:
     state: str
     write: Callable[[bytes], None]
     close: Callable[[], None]
-    _disarm: Callable[[], None]
     _expect_life: Callable[[], None]
     _last_input: float
     _closing: bool
@@ -225,7 +224,6 @@ class Relayed:
         if self.client_id is None and self.door.choosing.follow.entries:
             self.spliced = Overhearing(spliced, self._program_heard)
         self._edges = ResponseEdges()
-        self._disarm()
         self._expect_life()
         reader, self.reader = self.reader, None
         self.door.live.join(self)

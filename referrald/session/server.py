@@ -378,7 +378,6 @@ class ReferralServer(
         self.account = account
         self._onLogout = logout
         self.state = "auth"
-        self._disarm()
         self._expect_life()
         if self.reader is not None:
             self.reader.limits = self.door.after_login

@@ -13,6 +13,7 @@ class Timing:
     """Ends a session that takes too long to log in, or is silent for too long after."""
 
     door: Door
+    state: str
     _bye: Callable[[Status], None]
     _timer: Hashable | None = None
     _stall_timer: Hashable | None = None
@@ -31,9 +32,16 @@ class Timing:
 
     def _expect_life(self) -> None:
         self._last_input = self.door.clock()
-        self._timer = self.door.wheel.add(self.door.limits.idle_time, self._idle_check)
+        limits = self.door.limits
+        if self._timer is None or limits.idle_time < limits.auth_time:
+            self._disarm()
+            self._timer = self.door.wheel.add(limits.idle_time, self._idle_check)
 
     def _auth_overdue(self) -> None:
+        if self.state != "unauth":
+            # The login was in time; its timer is that of the idle session from now on.
+            self._idle_check()
+            return
         self._timer = None
         self.door.notes.note("slow login", f"{self.session_id} {self.peer}: not logged in in time")
         self._bye(bye("Too slow to log in."))
