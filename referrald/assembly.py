@@ -13,6 +13,7 @@ from typing import Any
 from twisted.cred.strcred import makeChecker
 
 from referrald import __version__
+from referrald.auth.asked import AskedChecker
 from referrald.auth.authenticator import Authenticator
 from referrald.auth.certificates import CertificateChecker
 from referrald.auth.stored import StoredPasswordChecker
@@ -21,7 +22,13 @@ from referrald.config.endpoints import endpoint_port
 from referrald.config.plugins import extension
 from referrald.config.settings import Config, ListenerSettings
 from referrald.errors import Unavailable
-from referrald.interfaces import ILifecycle, IPasswordStore, IReferralAccount, IWatchableBackend
+from referrald.interfaces import (
+    ILifecycle,
+    IPasswordCheck,
+    IPasswordStore,
+    IReferralAccount,
+    IWatchableBackend,
+)
 from referrald.model import IMAP_PORT, Server
 from referrald.networks import Networks
 from referrald.ops.counts import ConnectionCounts
@@ -213,9 +220,14 @@ class Assembly:
         auth, tls = self.config.auth, self.config.tls
         found: list[Any] = []
         for name, backend in self.backends:
-            store = IPasswordStore(backend, None)
-            if store is not None and (auth.backends is None or name in auth.backends):
+            if auth.backends is not None and name not in auth.backends:
+                continue
+            store: Any = IPasswordStore(backend, None)
+            check: Any = IPasswordCheck(backend, None)
+            if store is not None:
                 found.append(StoredPasswordChecker(store, self.pool))
+            elif check is not None:
+                found.append(AskedChecker(check))
         found += [makeChecker(text) for text in auth.checkers]  # type: ignore[no-untyped-call]
         if auth.introspection is not None:
             # Brings in an HTTP client, a quarter of a second that others need not wait.

@@ -154,6 +154,16 @@ class IPasswordStore(Interface):
         """Give the stored password of ``user``, None when there is no such user or no password."""
 
 
+class IPasswordCheck(Interface):
+    """A backend that can find out whether a password is right, and shows no hash."""
+
+    def check_password(user: str, password: bytes) -> Awaitable[bool]:
+        """Say whether it is the password of ``user``; false when there is no such user.
+
+        That takes about as long as for a wrong password.
+        """
+
+
 class IPasswordSamples(Interface):
     """A password store that knows what its hashes look like, so that nobody has to guess."""
 

@@ -24,6 +24,7 @@ BUILT_IN = {
     "passwd-file": "referrald.backends.passwdfile:factory",
     "dns": "referrald.backends.dns:factory",
     "sqlite": "referrald.backends.sql.sqlite:factory",
+    "ldap": "referrald.backends.ldap:factory",
 }
 
 

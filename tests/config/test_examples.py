@@ -50,11 +50,12 @@ class Examples(SynchronousTestCase):
         self.assertEqual([each.name for each in config.backends], ["users", "homes"])
         self.assertEqual(config.auth.backends, ("users",))
 
-    def test_so_is_the_example_of_homes_that_dns_tells(self) -> None:
-        shutil.copy(EXAMPLES / "dns.toml", self.place / "referrald.toml")
-        config = self.load().config
-        assert config is not None
-        self.assertEqual([each.name for each in config.backends], ["dns"])
+    def test_so_are_those_of_other_backends(self) -> None:
+        for name in ("dns", "ldap"):
+            shutil.copy(EXAMPLES / f"{name}.toml", self.place / "referrald.toml")
+            config = self.load().config
+            assert config is not None
+            self.assertEqual([each.name for each in config.backends], [name])
 
     def test_so_is_the_example_with_everything_switched_on(self) -> None:
         text = self.uncomment("referrald.toml")

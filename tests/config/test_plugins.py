@@ -64,10 +64,10 @@ class Finding(ConfigTestCase):
 
     def test_a_twisted_plugin_is_found(self) -> None:
         other = FakeFactory()
-        other.name = "ldap"
+        other.name = "whois"
         self.twisted.append(other)
-        self.assertIs(backend_factory("ldap"), other)
-        self.assertIn("ldap", backend_names())
+        self.assertIs(backend_factory("whois"), other)
+        self.assertIn("whois", backend_names())
 
     def test_an_entry_point_of_an_unused_type_is_not_imported(self) -> None:
         self.entries["referrald.backends"] = {"broken": "tests.config.no_such_module:factory"}
@@ -107,8 +107,8 @@ class Finding(ConfigTestCase):
 
         self.patch(plugins, "getPlugins", broken)
         self.assertEqual(
-            self.failure("ldap"),
-            'there is no backend type "ldap"; a Twisted plugin failed: ImportError: '
+            self.failure("whois"),
+            'there is no backend type "whois"; a Twisted plugin failed: ImportError: '
             f"No module named 'ldap3'; known: {', '.join(sorted({*plugins.BUILT_IN, 'fake'}))}",
         )
         self.assertEqual(len(self.flushLoggedErrors(ImportError)), 1)
