@@ -12,7 +12,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from referrald.backends.dnssigned import record_name, sign
+from referrald.backends.dns.signed import record_name, sign
 from referrald.backends.servers import parse_server
 
 WEEK = 7 * 24 * 3600

@@ -22,9 +22,9 @@ from referrald.interfaces import IProtocolExtension, IReferralBackendFactory
 BUILT_IN = {
     "table": "referrald.backends.table:factory",
     "passwd-file": "referrald.backends.passwdfile:factory",
-    "dns": "referrald.backends.dns:factory",
+    "dns": "referrald.backends.dns.factory:factory",
     "sqlite": "referrald.backends.sql.sqlite:factory",
-    "ldap": "referrald.backends.ldap:factory",
+    "ldap": "referrald.backends.ldap.factory:factory",
 }
 
 

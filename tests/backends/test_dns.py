@@ -14,9 +14,9 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from referrald.backends import dns as module
-from referrald.backends.dns import factory
-from referrald.backends.dnshomes import DnsBackend
+from referrald.backends.dns import factory as module
+from referrald.backends.dns.factory import factory
+from referrald.backends.dns.homes import DnsBackend
 from referrald.errors import Unavailable
 from referrald.interfaces import (
     ICheckingFactory,

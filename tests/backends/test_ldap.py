@@ -8,8 +8,8 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from referrald.backends import ldap
-from referrald.backends.ldap import factory
+from referrald.backends.ldap import factory as ldap
+from referrald.backends.ldap.factory import factory
 from referrald.interfaces import (
     ICheckingFactory,
     ILifecycle,

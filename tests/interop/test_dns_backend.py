@@ -10,7 +10,7 @@ import time
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from referrald.backends.dnssigned import record_name, sign
+from referrald.backends.dns.signed import record_name, sign
 from referrald.model import Server
 from tests.backends.zone import srv, txt
 from tests.interop.support import PATIENCE, InteropCase, free_port, make_certificate

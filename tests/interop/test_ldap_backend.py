@@ -10,7 +10,7 @@ from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.trial.unittest import TestCase
 
-from referrald.backends.ldap import factory
+from referrald.backends.ldap.factory import factory
 from referrald.errors import Unavailable
 from referrald.interfaces import IPasswordCheck
 from referrald.model import Home, Login, Security, Server

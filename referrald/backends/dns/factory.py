@@ -1,4 +1,4 @@
-"""Makes ``dns`` backends (`referrald.backends.dnshomes`), whose library is an extra."""
+"""Makes ``dns`` backends (`referrald.backends.dns.homes`), whose library is an extra."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from twisted.internet.abstract import isIPAddress
 from zope.interface import implementer
 
-from referrald.backends import dnssigned
+from referrald.backends.dns import signed
 from referrald.backends.servers import Wrong, port_number
 from referrald.backends.variables import is_template
 from referrald.interfaces import ICheckingFactory, IReferralBackendFactory
@@ -79,10 +79,10 @@ class DnsFactory:
 
     def build(self, options: Options, reactor: Any) -> Any:
         """Make a backend; the key is read now."""
-        from referrald.backends.dnshomes import DnsBackend, resolver
+        from referrald.backends.dns.homes import DnsBackend, resolver
 
         path = options["signed_key"]
-        key = None if path is None else dnssigned.public_key(Path(path).read_bytes())
+        key = None if path is None else signed.public_key(Path(path).read_bytes())
         pool = WorkerPool(reactor, workers=THREADS, name="dns")
         servers = [_nameserver(each) for each in options["nameservers"]]
         return DnsBackend(resolver(servers, RESOLV, options), options, pool, key)
@@ -129,7 +129,7 @@ def _wrong_key(options: Options) -> list[Problem]:
     if path is None:
         return []
     try:
-        dnssigned.public_key(Path(path).read_bytes())
+        signed.public_key(Path(path).read_bytes())
     except OSError as error:
         return [_problem("signed_key", Wrong(f"{path}: {error.strerror}"))]
     except Wrong as error:

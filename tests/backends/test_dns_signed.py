@@ -20,9 +20,9 @@ from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface import implementer
 
 from docs.examples.sign_home import record
-from referrald.backends.dns import factory
-from referrald.backends.dnshomes import DnsBackend
-from referrald.backends.dnssigned import public_key, record_name, sign, verify
+from referrald.backends.dns.factory import factory
+from referrald.backends.dns.homes import DnsBackend
+from referrald.backends.dns.signed import public_key, record_name, sign, verify
 from referrald.backends.servers import Wrong
 from referrald.errors import Unavailable
 from referrald.interfaces import IReferralBackend

@@ -1,4 +1,4 @@
-"""Makes ``ldap`` backends (`referrald.backends.ldaphomes`), whose library is an extra."""
+"""Makes ``ldap`` backends (`referrald.backends.ldap.homes`), whose library is an extra."""
 
 from __future__ import annotations
 
@@ -97,8 +97,8 @@ class LdapFactory:
 
     def build(self, options: Options, reactor: Any) -> Any:
         """Make a backend; it connects when it is first asked."""
-        from referrald.backends.ldaphomes import LdapBackend
-        from referrald.backends.ldaplink import Links, LinkSettings
+        from referrald.backends.ldap.homes import LdapBackend
+        from referrald.backends.ldap.link import Links, LinkSettings
 
         links = LinkSettings(
             servers=[_server(each, options["starttls"]) for each in options["servers"]],
@@ -120,8 +120,8 @@ class LdapFactory:
 
 def _map(options: Options) -> Any:
     """Make an `LdapMap`; raises `Wrong`."""
-    from referrald.backends.ldapfilters import Filter
-    from referrald.backends.ldaphomes import LdapMap
+    from referrald.backends.ldap.filters import Filter
+    from referrald.backends.ldap.homes import LdapMap
 
     listed = options["list_filter"]
     names = {key: options[key] for key in ("host", "port", "security", "user", "closed")}
@@ -139,7 +139,7 @@ def _map(options: Options) -> Any:
 
 def _server(text: str, starttls: bool) -> Any:
     """Read a URL; raises `Wrong`."""
-    from referrald.backends.ldaplink import LdapServer
+    from referrald.backends.ldap.link import LdapServer
 
     try:
         url = urlsplit(text)
@@ -189,7 +189,7 @@ def _wrong_servers(options: Options) -> Iterator[Problem]:
 
 
 def _wrong_filters(options: Options) -> Iterator[Problem]:
-    from referrald.backends.ldapfilters import Filter
+    from referrald.backends.ldap.filters import Filter
 
     for key in ("filter", "list_filter"):
         text = options[key]
@@ -206,7 +206,7 @@ def _wrong_filters(options: Options) -> Iterator[Problem]:
 
 
 def _wrong_names(options: Options) -> Iterator[Problem]:
-    from referrald.backends.ldaphomes import only_name
+    from referrald.backends.ldap.homes import only_name
 
     for key in ("host", "port", "security", "user", "closed"):
         try:

@@ -9,8 +9,8 @@ from typing import Any, Final
 import attrs
 from zope.interface import implementer
 
-from referrald.backends.ldapfilters import Filter
-from referrald.backends.ldaplink import Entry, Links
+from referrald.backends.ldap.filters import Filter
+from referrald.backends.ldap.link import Entry, Links
 from referrald.backends.servers import Wrong, make_server, parse_server, plain_text, port_number
 from referrald.errors import Unavailable
 from referrald.interfaces import ILifecycle, IPasswordCheck, IReferralBackend, ITargets

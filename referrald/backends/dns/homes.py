@@ -3,7 +3,7 @@
 ``_imaps._tcp`` and ``_imap._tcp`` of the domain are asked for. Servers come by priority, those with
 TLS from the first byte before those with STARTTLS at the same one; among equals each user has an
 order of their own by the weights (RFC 2782), always the same. Nothing is learnt of single users:
-all of a domain are known, unless signed records tell them apart (`referrald.backends.dnssigned`).
+all of a domain are known, unless signed records tell them apart (`referrald.backends.dns.signed`).
 
 That there is no record means that the domain is unknown; that nobody answers is an error. DNS
 without signatures can be forged on its way: with ``validated`` only answers count whose signatures
@@ -24,7 +24,7 @@ import dns.resolver
 from twisted.internet.abstract import isIPAddress
 from zope.interface import implementer
 
-from referrald.backends import dnssigned
+from referrald.backends.dns import signed
 from referrald.backends.patterns import Pattern
 from referrald.backends.servers import Wrong, host_name
 from referrald.backends.variables import expand
@@ -143,19 +143,19 @@ class DnsBackend:
     # -- the record of a user ----------------------------------------------------------------
 
     def _own(self, user: str) -> Home | None:
-        name = dnssigned.record_name(user)
+        name = signed.record_name(user)
         if len(name) > LONGEST:
             return None
         records, ttl = self._ask(name, "TXT")
         for record in records:
             text = b"".join(record.strings).decode("latin-1")
-            if dnssigned.is_record(text):
+            if signed.is_record(text):
                 return self._signed(user, text, ttl)
         return None
 
     def _signed(self, user: str, text: str, ttl: float) -> Home:
         try:
-            found = dnssigned.verify(self._key, user, text)
+            found = signed.verify(self._key, user, text)
         except Wrong as error:
             raise Unavailable(f"the signed record of {user!r} {error.wrong}") from None
         left = found.until - self._clock()

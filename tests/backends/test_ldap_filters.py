@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ldaptor.protocols import pureber, pureldap
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.backends.ldapfilters import Filter
+from referrald.backends.ldap.filters import Filter
 from referrald.backends.servers import Wrong
 from referrald.testing import ODD_NAMES
 

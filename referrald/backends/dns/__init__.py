@@ -1,0 +1,1 @@
+"""Homes from DNS: SRV records of domains, and signed records of single users."""
