@@ -28,9 +28,18 @@ _LIMITS: dict[str, tuple[OptionKind, float, str]] = {
     "failure_delay": ("duration", 0, "Time that the answer to a failed login is held back."),
     "bad_commands": ("integer", 1, "Commands answered `BAD` before login; then `BYE`."),
     "line": ("size", 512, "Longest command line before login; then `BYE`."),
-    "literal": ("size", 64, "Largest literal before login; a larger one is refused."),
+    "literal": (
+        "size",
+        64,
+        "Largest literal before login; a larger one is refused. RFC 9051 asks for 4096.",
+    ),
     "line_authenticated": ("size", 512, "Longest command line after login; then `BYE`."),
-    "literal_authenticated": ("size", 64, "Largest literal after login; a larger one is refused."),
+    "literal_authenticated": (
+        "size",
+        64,
+        "Largest message that `APPEND` takes, where the store does not take less; clients are told "
+        "(`APPENDLIMIT`). No other literal after login may be larger than 1 MB.",
+    ),
     "queue": (
         "size",
         1024,

@@ -15,6 +15,7 @@ from referrald.errors import MailboxInUse, MailboxReferral, NoSuchMailbox, WireE
 from referrald.mailmodel import NewMessage, ReferMailbox
 from referrald.model import Refuse
 from referrald.session import answers, beyond, naming, transfer, uidplus
+from referrald.session.capabilities import append_limit
 from referrald.session.held import Held
 from referrald.session.table import Answer
 from referrald.session.targets import NO_SUCH_FLAG, TRY_CREATE, known_flags, target
@@ -126,13 +127,6 @@ async def _incoming(session: ReferralServer, name: str, heading: Heading, size: 
         return await session.mail.incoming(name, size)
     except (NoSuchMailbox, TwistedNoSuchMailbox):
         raise StatusError(TRY_CREATE) from None
-
-
-def append_limit(session: ReferralServer) -> int:
-    """Give the bytes that a message may have (RFC 7889)."""
-    own: int | None = session.mail.append_limit
-    ours = session.door.limits.literal_authenticated
-    return ours if own is None else min(own, ours)
 
 
 # -- when all have come ----------------------------------------------------------------------

@@ -14,7 +14,7 @@ ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "LOGIN-REFERRALS")
 MAILBOXES = ("MAILBOX-REFERRALS",)
 AUTHENTICATED = (
     "NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
-    "SPECIAL-USE", "CREATE-SPECIAL-USE",
+    "SPECIAL-USE", "CREATE-SPECIAL-USE", "MULTIAPPEND",
 )  # fmt: skip
 
 
@@ -33,12 +33,19 @@ def listed(session: ReferralServer) -> tuple[str, ...]:
     if session.state == "unauth":
         names += _before_login(session)
     else:
-        names += AUTHENTICATED
+        names += (*AUTHENTICATED, f"APPENDLIMIT={append_limit(session)}")
         if session.state == "away":
             names = [name for name in names if name not in session.mbox.lacking]
     for extension in session.door.extensions:
         names += extension.capabilities(session)
     return tuple(dict.fromkeys(names))
+
+
+def append_limit(session: ReferralServer) -> int:
+    """Give the bytes that a message for APPEND may have (RFC 7889)."""
+    own: int | None = session.mail.append_limit
+    ours = session.door.limits.literal_authenticated
+    return ours if own is None else min(own, ours)
 
 
 def enabling(session: ReferralServer) -> dict[str, str]:
@@ -97,7 +104,8 @@ def line(session: ReferralServer) -> bytes:
         and not session.door.extensions
         and session.challengers is type(session).challengers
     ):
-        key = (session.state == "unauth", session.secure, certificate(session) is not None)
+        limit = None if session.state == "unauth" else append_limit(session)
+        key = (limit, session.secure, certificate(session) is not None)
         known = session.door.memo.get(key)
         if known is not None:
             return known

@@ -65,8 +65,7 @@ class ReferralServer(
 
     Attributes of note: ``door`` (what it needs from outside), ``state`` (``unauth``, ``auth``,
     ``select`` or ``logout``), ``user`` (once authenticated), ``account`` (an IAccount), ``secure``,
-    ``enabled`` (what ENABLE has switched on), ``rev2`` (IMAP4rev2 has been), ``utf8`` (names are
-    UTF-8).
+    ``enabled`` (what ENABLE has switched on), ``rev2`` (IMAP4rev2 has), ``utf8`` (so are names).
     """
 
     door: Door
