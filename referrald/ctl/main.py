@@ -17,13 +17,13 @@ from typing import Any
 from twisted.logger import globalLogBeginner
 
 from referrald import __version__
-from referrald.ctl import auth, check, config, lookup, mailboxes, pw, trace, url
+from referrald.ctl import auth, check, config, lookup, mailboxes, pw, store, trace, url
 from referrald.ctl.output import Output
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import ReferraldError
 
 DEFAULT_FILE = "/etc/referrald/referrald.toml"
-VERBS: Sequence[ModuleType] = (check, config, lookup, mailboxes, auth, trace, url, pw)
+VERBS: Sequence[ModuleType] = (check, config, lookup, mailboxes, store, auth, trace, url, pw)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -139,6 +139,7 @@ def reference() -> str:
         name = _name(module)
         parts.append(f"(referralctl-{name})=\n## `referralctl {name}`\n\n{_text(module)}")
         parts.append(_help_block(sub))
+        parts += [_help_block(each) for each in _parsers_below(sub)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -146,6 +147,12 @@ def _help_block(parser: ArgumentParser) -> str:
     """Show usage and options; the description stands above."""
     parser.description = None
     return f"```text\n{parser.format_help().rstrip()}\n```"
+
+
+def _parsers_below(parser: ArgumentParser) -> list[ArgumentParser]:
+    """Give the parsers of what a verb can do, where it can do several things."""
+    groups: list[Any] = parser._subparsers._group_actions if parser._subparsers else []
+    return [each for group in groups for each in group.choices.values()]
 
 
 def _name(module: ModuleType) -> str:

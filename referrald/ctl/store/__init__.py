@@ -1,0 +1,44 @@
+"""List and make mailboxes that are kept here, and take mail in and out.
+
+Works on the store that [serve] names, in this process, while the server goes on: its sessions see
+what has changed. "import" reads a Maildir with its folders (Maildir++), an mbox, or a directory of
+them, and adds every message with its flags and its date to the mailbox of that name, which is made
+where it is not there; doing it twice adds everything twice. "export" writes a new Maildir or a
+directory of mbox files. Neither holds a mailbox in memory. The ends of lines become those of IMAP
+(CRLF) on the way in and those of files on the way out.
+
+The user need not live here yet, but has to be one whose login is not refused as unknown. A store in
+memory ends with its process, so there is nothing to be done with one.
+
+Exits with 1 when something could not be taken over; each such thing is one line.
+"""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from referrald.ctl.store import exporting, importing, listing
+from referrald.ctl.terminal import Terminal
+
+VERBS = (listing.LIST, listing.CREATE, importing.IMPORT, exporting.EXPORT)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add what can be done with a store."""
+    group = parser.add_subparsers(metavar="WHAT", required=True)
+    for verb in VERBS:
+        made = group.add_parser(
+            verb.name,
+            help=verb.help,
+            description=f"{verb.help}.",
+            formatter_class=parser.formatter_class,
+        )
+        made.add_argument("user", metavar="USER", help="the name as a client would send it")
+        verb.add_arguments(made)
+        made.set_defaults(store_verb=verb)
+
+
+def run(arguments: Namespace, terminal: Terminal) -> int:
+    """Do what was asked for."""
+    code: int = arguments.store_verb.run(arguments, terminal)
+    return code
