@@ -228,28 +228,40 @@ def _numbered(message: Part) -> tuple[Part, ...]:
 
 def section(message: Part, wanted: Section) -> bytes | None:
     """Give the bytes of a section, None where the message has no such thing."""
-    if not wanted.path:
-        return _of_message(message, wanted)
-    part = part_at(message, wanted.path)
-    if part is None:
-        return None
-    if wanted.text == "":
-        return part.body
-    if wanted.text == "MIME":
-        return part.header
-    return None if part.embedded is None else _of_message(part.embedded, wanted)
+    if wanted.text.startswith("HEADER.FIELDS"):
+        owner = _owner(message, wanted.path)
+        return None if owner is None else _subset(owner, wanted)
+    found = span(message, wanted)
+    return None if found is None else message.source[slice(*found)]
 
 
-def _of_message(message: Part, wanted: Section) -> bytes | None:
-    if wanted.text == "":
-        return message.content
-    if wanted.text == "TEXT":
-        return message.body
-    if wanted.text == "HEADER":
-        return message.header
-    if wanted.text == "MIME":
+def span(message: Part, wanted: Section) -> tuple[int, int] | None:
+    """Say where a section begins and ends; None where there is no such thing.
+
+    Chosen header fields need not stand together: they have no span.
+    """
+    text = wanted.text
+    part = part_at(message, wanted.path) if wanted.path else None
+    if part is not None and text == "":
+        return part.body_start, part.end
+    if part is not None and text == "MIME":
+        return part.start, part.body_start
+    owner = _owner(message, wanted.path)
+    if owner is None:
         return None
-    return _subset(message, wanted)
+    if text == "":
+        return (owner.start, owner.end) if not wanted.path else None
+    if text == "TEXT":
+        return owner.body_start, owner.end
+    return (owner.start, owner.body_start) if text == "HEADER" else None
+
+
+def _owner(message: Part, path: tuple[int, ...]) -> Part | None:
+    """Give the message whose header and text are meant: the whole, or one inside it."""
+    if not path:
+        return message
+    part = part_at(message, path)
+    return None if part is None else part.embedded
 
 
 def _subset(message: Part, wanted: Section) -> bytes:

@@ -32,7 +32,12 @@ NEWS: Final = 65_536
 POLL: Final = 30.0
 """Seconds between looks at a mailbox whose server cannot tell of changes by itself (no IDLE)."""
 
-MENDED: Final = {"MOVE": ("MOVE", "UIDPLUS"), "UIDPLUS": ("UIDPLUS",)}
+MENDED: Final = {
+    "MOVE": ("MOVE", "UIDPLUS"),
+    "UIDPLUS": ("UIDPLUS",),
+    "CONDSTORE": ("CONDSTORE", "QRESYNC"),
+    "BINARY": ("BINARY",),
+}
 """Capabilities that hold for a mailbox elsewhere only if its server has one of these."""
 
 _ANSWER = re.compile(

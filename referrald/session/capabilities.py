@@ -14,12 +14,12 @@ ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "LOGIN-REFERRALS")
 MAILBOXES = ("MAILBOX-REFERRALS",)
 AUTHENTICATED = (
     "NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
-    "SPECIAL-USE", "CREATE-SPECIAL-USE", "MULTIAPPEND",
+    "SPECIAL-USE", "CREATE-SPECIAL-USE", "MULTIAPPEND", "CONDSTORE", "BINARY",
 )  # fmt: skip
 
 
-ENABLED = frozenset({IMAP4REV2, UTF8_ACCEPT})
-"""Capabilities that do nothing before the client has switched them on."""
+ENABLED = frozenset({IMAP4REV2, UTF8_ACCEPT, "CONDSTORE"})
+"""Capabilities that a client can switch on."""
 
 
 def listed(session: ReferralServer) -> tuple[str, ...]:

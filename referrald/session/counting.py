@@ -13,7 +13,7 @@ from twisted.mail.imap4 import MailboxException, NegativeResponse
 
 from referrald.errors import MailboxReferral, ReferraldError
 from referrald.mailmodel import MailboxStatus
-from referrald.session import beyond, naming, referring
+from referrald.session import beyond, condstore, naming, referring
 from referrald.session.foreign import ForeignAccount
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
@@ -21,8 +21,6 @@ from referrald.wire.response import Wire, bad, number, ok, paren_list, untagged
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
-
-CONDSTORE: Final = "CONDSTORE"
 
 _COUNTS: Final[Mapping[str, Callable[[MailboxStatus], int]]] = {
     "MESSAGES": lambda counts: counts.messages,
@@ -71,7 +69,7 @@ async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> 
 def note_items(session: ReferralServer, items: Iterable[str]) -> None:
     """Take a client that asks for HIGHESTMODSEQ for one that knows CONDSTORE (RFC 7162, 3.1)."""
     if "HIGHESTMODSEQ" in items:
-        session.enable([CONDSTORE])
+        condstore.enable(session)
 
 
 async def _status_line(session: ReferralServer, name: str, items: Sequence[str]) -> bytes:

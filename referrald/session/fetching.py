@@ -1,44 +1,46 @@
-"""FETCH: what is asked for, and how a message answers (RFC 3501 sections 6.4.5 and 7.4.2)."""
+"""FETCH: what is asked for (RFC 3501 section 6.4.5, RFC 3516, RFC 7162 section 3.1.4)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Final, Literal, cast
 
 import attrs
 
 from referrald.errors import WireError
-from referrald.mailmodel import Column
-from referrald.mime import parts as mime
-from referrald.mime.parts import Part, Section, Text
-from referrald.mime.structure import body_structure, envelope
+from referrald.mime.parts import Section, Text
 from referrald.wire.arguments import Arguments
+from referrald.wire.modseqs import modifier
 from referrald.wire.reader import Command
-from referrald.wire.response import Wire, astring, literal, nstring, number, paren_list, quoted
+from referrald.wire.response import astring, paren_list
 from referrald.wire.sets import SequenceSet
 from referrald.wire.tokens import MAX_NUMBER
+
+Binary = Literal["", "BINARY", "BINARY.SIZE"]
 
 
 @attrs.frozen(kw_only=True)
 class Item:
     """One data item.
 
-    label: its name in the answer. section: set for ``BODY[…]`` and the RFC822 items.
+    label: its name in the answer. section: set for ``BODY[…]``, ``BINARY[…]`` and the RFC822 items.
     partial: the first byte and the most bytes that are asked for.
     marks_seen: fetching it sets ``\\Seen``.
+    binary: what is asked for without its transfer encoding.
     """
 
     label: bytes
     section: Section | None = None
     partial: tuple[int, int] | None = None
     marks_seen: bool = False
+    binary: Binary = ""
 
 
 PLAIN: Final = {
     name: Item(label=name)
     for name in (
         b"FLAGS", b"UID", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"BODY", b"BODYSTRUCTURE",
+        b"MODSEQ",
     )
 } | {
     b"RFC822": Item(label=b"RFC822", section=Section(), marks_seen=True),
@@ -47,6 +49,7 @@ PLAIN: Final = {
 }  # fmt: skip
 FLAGS: Final = PLAIN[b"FLAGS"]
 UID: Final = PLAIN[b"UID"]
+MODSEQ: Final = PLAIN[b"MODSEQ"]
 
 _FAST = (FLAGS, PLAIN[b"INTERNALDATE"], PLAIN[b"RFC822.SIZE"])
 _ALL = (*_FAST, PLAIN[b"ENVELOPE"])
@@ -59,14 +62,16 @@ _SPEC = re.compile(
     re.IGNORECASE,
 )
 _CLOSE = re.compile(rb"\]")
+_PART = re.compile(rb"\[([1-9][0-9]{0,9}(?:\.[1-9][0-9]{0,9})*+)?+\]")
+_BINARY: Final = (b"BINARY", b"BINARY.PEEK", b"BINARY.SIZE")
 _PARTIAL = re.compile(rb"<([0-9]{1,10})\.([1-9][0-9]{0,9})>")
 
 
 # -- what is asked for -----------------------------------------------------------------------
 
 
-def fetch(command: Command) -> tuple[SequenceSet, tuple[Item, ...]]:
-    """Read FETCH: the messages and the items, each once."""
+def fetch(command: Command) -> tuple[SequenceSet, tuple[Item, ...], int | None]:
+    """Read FETCH: the messages, the items, each once, and what has to be newer (CHANGEDSINCE)."""
     arguments = Arguments(command)
     messages = arguments.sequence_set()
     arguments.space()
@@ -76,8 +81,12 @@ def fetch(command: Command) -> tuple[SequenceSet, tuple[Item, ...]]:
     else:
         name = _name(arguments)
         items = MACROS.get(name) or (_item(arguments, name),)
+    since = None
+    if not arguments.at_end:
+        arguments.space()
+        since = modifier(arguments, b"CHANGEDSINCE")
     arguments.end()
-    return messages, tuple(dict.fromkeys(items))
+    return messages, tuple(dict.fromkeys(items)), since
 
 
 def _name(arguments: Arguments) -> bytes:
@@ -87,6 +96,8 @@ def _name(arguments: Arguments) -> bytes:
 def _item(arguments: Arguments, name: bytes) -> Item:
     if arguments.peek() == ord("[") and name in (b"BODY", b"BODY.PEEK"):
         return _section_item(arguments, peek=name == b"BODY.PEEK")
+    if name in _BINARY:
+        return _binary_item(arguments, name)
     item = PLAIN.get(name)
     if item is None:
         raise WireError("Unknown data item.")
@@ -95,24 +106,48 @@ def _item(arguments: Arguments, name: bytes) -> Item:
 
 def _section_item(arguments: Arguments, *, peek: bool) -> Item:
     section = _section(arguments)
-    label = _label(section)
-    partial = None
-    if arguments.peek() == ord("<"):
-        match = arguments.production(_PARTIAL, "a partial such as <0.1024>")
-        partial = int(match[1]), int(match[2])
-        if max(partial) > MAX_NUMBER:
-            raise WireError("Number too big.")
-        label += b"<%d>" % partial[0]
+    partial = _partial(arguments)
+    label = _label(section, partial)
     return Item(label=label, section=section, partial=partial, marks_seen=not peek)
+
+
+def _binary_item(arguments: Arguments, name: bytes) -> Item:
+    match = arguments.production(_PART, "a part such as [1.2]")
+    section = Section(path=_path(match[1]))
+    if name == b"BINARY.SIZE":
+        return Item(label=name + match[0], section=section, binary="BINARY.SIZE")
+    partial = _partial(arguments)
+    label = b"BINARY" + match[0] + _start(partial)
+    peek = name == b"BINARY.PEEK"
+    return Item(label=label, section=section, partial=partial, marks_seen=not peek, binary="BINARY")
+
+
+def _partial(arguments: Arguments) -> tuple[int, int] | None:
+    if arguments.peek() != ord("<"):
+        return None
+    match = arguments.production(_PARTIAL, "a partial such as <0.1024>")
+    partial = int(match[1]), int(match[2])
+    if max(partial) > MAX_NUMBER:
+        raise WireError("Number too big.")
+    return partial
+
+
+def _start(partial: tuple[int, int] | None) -> bytes:
+    return b"" if partial is None else b"<%d>" % partial[0]
+
+
+def _path(numbers: bytes | None) -> tuple[int, ...]:
+    path = tuple(map(int, numbers.split(b"."))) if numbers else ()
+    if path and max(path) > MAX_NUMBER:
+        raise WireError("Number too big.")
+    return path
 
 
 def _section(arguments: Arguments) -> Section:
     match = arguments.production(_SPEC, "a section")
     numbers, dot, word = match.groups()
-    path = tuple(map(int, numbers.split(b"."))) if numbers else ()
+    path = _path(numbers)
     text = cast(Text, word.decode("ascii").upper() if word else "")
-    if path and max(path) > MAX_NUMBER:
-        raise WireError("Number too big.")
     # A dot stands between part number and text, and nowhere else.
     if (dot is not None) != bool(path and text) or (text == "MIME" and not path):
         raise WireError("Malformed section.")
@@ -124,84 +159,11 @@ def _section(arguments: Arguments) -> Section:
     return Section(path=path, text=text, names=names)
 
 
-def _label(section: Section) -> bytes:
+def _label(section: Section, partial: tuple[int, int] | None) -> bytes:
     parts = [str(each) for each in section.path]
     if section.text:
         parts.append(section.text)
     spec = ".".join(parts).encode("ascii")
     if section.names:
         spec += b" " + paren_list(*map(astring, section.names))
-    return b"BODY[" + spec + b"]"
-
-
-# -- how a message answers -------------------------------------------------------------------
-
-
-def columns_of(items: tuple[Item, ...]) -> list[Column]:
-    """Name what has to be known of a message besides its bytes."""
-    columns: list[Column] = ["flags"]
-    if PLAIN[b"INTERNALDATE"] in items:
-        columns.append("received")
-    if PLAIN[b"RFC822.SIZE"] in items:
-        columns.append("size")
-    return columns
-
-
-@attrs.define
-class Subject:
-    """A message that is being fetched; its bytes are read and parsed once, if at all."""
-
-    folder: Any
-    uid: int
-    flags: bytes
-    others: list[Any]
-    _parsed: Part | None = None
-
-    async def parsed(self) -> Part:
-        """Give the message taken apart."""
-        if self._parsed is None:
-            content = await self.folder.content(self.uid) or b""
-            self._parsed = mime.parse(content.replace(b"\0", b"\x80"))
-        return self._parsed
-
-    async def value(self, item: Item) -> Wire:
-        """Render the value of an item."""
-        if item.section is not None:
-            return _text(mime.section(await self.parsed(), item.section), item.partial)
-        if item is FLAGS:
-            return Wire(b"(%b)" % self.flags)
-        if item is UID:
-            return number(self.uid)
-        if item.label == b"INTERNALDATE":
-            return quoted(self.others[0])
-        if item.label == b"RFC822.SIZE":
-            return number(self.others[-1])
-        return await self._structure(item.label)
-
-    async def _structure(self, label: bytes) -> Wire:
-        message = await self.parsed()
-        if label == b"ENVELOPE":
-            return envelope(message)
-        return body_structure(message, label == b"BODYSTRUCTURE")
-
-    async def answer(self, message: int, items: tuple[Item, ...]) -> list[bytes]:
-        """Give the pieces of the FETCH response; none is written before all are there."""
-        values = [(item.label, await self.value(item)) for item in items]
-        return list(_pieces(message, values))
-
-
-def _pieces(message: int, values: list[tuple[bytes, Wire]]) -> Iterator[bytes]:
-    start = b"* %d FETCH (" % message
-    for label, value in values:
-        yield start + label + b" "
-        yield value
-        start = b" "
-    yield b")\r\n"
-
-
-def _text(value: bytes | None, partial: tuple[int, int] | None) -> Wire:
-    if value is None:
-        return nstring(None)
-    if partial is not None:
-        value = value[partial[0] : partial[0] + partial[1]]
-    return literal(value)
+    return b"BODY[" + spec + b"]" + _start(partial)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from referrald.errors import MailboxReferral
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
-from referrald.session import beyond, naming, referring
+from referrald.session import beyond, condstore, naming, referring
 from referrald.session.edge import ask, native
 from referrald.session.foreign import ForeignAccount, presenter
 from referrald.session.names import NON_EXISTENT
@@ -40,22 +40,24 @@ BETWEEN_SERVERS: Final = no(
 )
 
 
-async def select(session: ReferralServer, name: str) -> Answer:
+async def select(session: ReferralServer, name: str, modseqs: bool = False) -> Answer:
     """Open a mailbox (RFC 3501 section 6.3.1)."""
-    return await _select(session, name, True)
+    return await _select(session, name, modseqs, writable=True)
 
 
-async def examine(session: ReferralServer, name: str) -> Answer:
+async def examine(session: ReferralServer, name: str, modseqs: bool = False) -> Answer:
     """Open a mailbox for reading only (RFC 3501 section 6.3.2)."""
-    return await _select(session, name, False)
+    return await _select(session, name, modseqs, writable=False)
 
 
-async def _select(session: ReferralServer, name: str, writable: bool) -> Answer:
+async def _select(session: ReferralServer, name: str, modseqs: bool, *, writable: bool) -> Answer:
     # A SELECT that fails leaves nothing selected (RFC 3501 section 6.3.1).
     was_selected = session.mbox is not None
     await session.leave_mailbox()
     if was_selected and session.rev2:
         session.write(render(None, ok("Previous mailbox closed.", Code("CLOSED"))))
+    if modseqs:
+        condstore.enable(session)
     said, name = name, await naming.meant(session, name)
     try:
         folder = await session.mail.open(name, writable)
@@ -83,6 +85,7 @@ def _codes(session: ReferralServer, opened: FolderState) -> list[Code]:
         Code("PERMANENTFLAGS", paren_list(*permanent).decode("ascii")),
         Code("UIDVALIDITY", str(opened.uid_validity)),
         Code("UIDNEXT", str(opened.uid_next)),
+        condstore.highest(session),
     ]
     if opened.first_unseen is None or session.rev2:
         # IMAP4rev2 does not tell of it (RFC 9051 appendix E).

@@ -46,6 +46,8 @@ class Notices:
     write: Callable[[bytes], None]
     send: Callable[[Iterable[bytes]], Awaitable[bool]]
     _held_back: bool
+    has_modseqs = False
+    condstore = False
     _since = 0
     _looked = 0
     _stale = False
@@ -73,6 +75,11 @@ class Notices:
         """True when the client may change the selected mailbox."""
         return self._may_write and bool(self.folder.writable)
 
+    @property
+    def modseq(self) -> int:
+        """The modification sequence of what the client knows of the selected mailbox."""
+        return self._since
+
     def selected(self, folder: Any, opened: FolderState, writable: bool, name: str) -> None:
         """Enter the selected state with an `IMailFolder`, of which the client is told ``opened``.
 
@@ -86,6 +93,7 @@ class Notices:
         self._may_write = self._told_writable = writable
         self.state = "select"
         self._since = self._looked = opened.modseq
+        self.has_modseqs = opened.has_modseqs
         self._gone, self._own = set(), {}
         # Something may have happened between the first look and now.
         self._stale = True
@@ -282,7 +290,7 @@ class Notices:
         if changes.recent is not None and not self.rev2:
             yield b"* %d RECENT\r\n" % changes.recent
         own, self._own = self._own, {}
-        yield from flag_lines(view, changes, own)
+        yield from flag_lines(view, changes, own, modseqs=self.condstore and self.has_modseqs)
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
@@ -290,10 +298,12 @@ def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
     return (items[at : at + CHUNK] for at in range(0, len(items), CHUNK))
 
 
-def flag_lines(view: View, changes: Changes, own: Mapping[int, int]) -> Iterator[bytes]:
+def flag_lines(
+    view: View, changes: Changes, own: Mapping[int, int], *, modseqs: bool
+) -> Iterator[bytes]:
     """Yield FETCH responses for new flags, but for those changes that the client made itself."""
-    modseqs = changes.modseqs
-    told = [uid for uid in changes.flags if uid not in own or own[uid] != modseqs.get(uid)]
+    known = changes.modseqs
+    told = [uid for uid in changes.flags if uid not in own or own[uid] != known.get(uid)]
     shown: dict[tuple[str, ...], bytes] = {}
     for uids in chunks(told):
         lines = []
@@ -301,7 +311,8 @@ def flag_lines(view: View, changes: Changes, own: Mapping[int, int]) -> Iterator
             number, names = view.number(uid), changes.flags[uid]
             if number is not None:
                 flags = shown.get(names) or shown.setdefault(names, paren_list(*names))
-                lines.append(b"* %d FETCH (UID %d FLAGS %b)\r\n" % (number, uid, flags))
+                modseq = b" MODSEQ (%d)" % known[uid] if modseqs and uid in known else b""
+                lines.append(b"* %d FETCH (UID %d FLAGS %b%b)\r\n" % (number, uid, flags, modseq))
         yield b"".join(lines)
 
 

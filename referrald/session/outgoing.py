@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionAborted
 
 from referrald.session.door import Door
@@ -101,6 +101,28 @@ class Outgoing:
             for at in range(0, len(piece), PIECE):
                 self.write(piece[at : at + PIECE] if len(piece) > PIECE else piece)
                 waited = await self.drained() or waited
+        self._unfinished = False
+        return waited
+
+    async def stream(self, pieces: AsyncIterator[bytes]) -> bool:
+        """Send one response that is being read while it is sent, no faster than the client reads.
+
+        Says whether that took a wait. Where it cannot be read to its end the connection is cut: the
+        client waits for more.
+        """
+        waited = False
+        self._unfinished = True
+        try:
+            async for piece in pieces:
+                self.write(piece)
+                waited = await self.drained() or waited
+        except (ConnectionAborted, CancelledError):
+            raise
+        except Exception as error:
+            note = f"{self.session_id} {self.peer}: cut off in the middle of a message"
+            self.door.notes.fault(note, error)
+            self.transport.abortConnection()
+            raise ConnectionAborted from error
         self._unfinished = False
         return waited
 

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 
 from referrald.session.door import Wheel
 
-TURN: Final = 0.02
+TURN: Final = 0.01
 """Seconds that a command may compute before it lets others have a turn."""
 
 

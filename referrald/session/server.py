@@ -19,7 +19,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from referrald.errors import WireError
-from referrald.session import answers, capabilities, legacy
+from referrald.session import answers, capabilities, condstore, legacy
 from referrald.session.door import Door
 from referrald.session.fronts import Fronted, peer_of
 from referrald.session.legacy import TwistedsFace
@@ -387,6 +387,9 @@ class ReferralServer(
         self.enabled |= frozenset(names)
         self.rev2 = IMAP4REV2 in self.enabled
         self.utf8 = self.rev2 or UTF8_ACCEPT in self.enabled
+        if condstore.CONDSTORE in self.enabled and not self.condstore:
+            self.condstore = True
+            condstore.begin(self)
         if self.reader is not None:
             self.reader.utf8 = self.utf8
 

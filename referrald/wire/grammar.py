@@ -11,6 +11,7 @@ from typing import Final
 from referrald.errors import WireError
 from referrald.wire import tokens
 from referrald.wire.arguments import Arguments as Arguments
+from referrald.wire.modseqs import modifier
 from referrald.wire.reader import Command
 from referrald.wire.sets import SequenceSet
 
@@ -119,6 +120,20 @@ def mailbox(command: Command) -> tuple[str]:
     return (name,)
 
 
+def select(command: Command) -> tuple[str, bool]:
+    """Read SELECT or EXAMINE: the mailbox, and whether ``(CONDSTORE)`` follows (RFC 7162)."""
+    arguments = Arguments(command)
+    name = arguments.mailbox()
+    parameters: tuple[bytes, ...] = ()
+    if not arguments.at_end:
+        arguments.space()
+        parameters = arguments.paren(lambda: arguments.atom().upper())
+    arguments.end()
+    if any(each != b"CONDSTORE" for each in parameters):
+        raise WireError("Unknown parameter.")
+    return name, bool(parameters)
+
+
 def mailbox_pair(command: Command) -> tuple[str, str]:
     """Read two mailbox names, as for RENAME."""
     arguments = Arguments(command)
@@ -188,18 +203,27 @@ def search(command: Command) -> tuple[bytes]:
     return (_some(Arguments(command)),)
 
 
-def store(command: Command) -> tuple[SequenceSet, str, bool, tuple[str, ...]]:
-    """Read STORE: the messages, ``+``, ``-`` or nothing, whether silent, and the flags."""
+def store(
+    command: Command,
+) -> tuple[SequenceSet, str, bool, tuple[str, ...], int | None]:
+    """Read STORE: the messages, ``+``, ``-`` or nothing, whether silent, the flags.
+
+    And the modification sequence after which none may have changed (RFC 7162, UNCHANGEDSINCE).
+    """
     arguments = Arguments(command)
     messages = arguments.sequence_set()
     arguments.space()
+    since = None
+    if arguments.peek() == ord("("):
+        since = modifier(arguments, b"UNCHANGEDSINCE")
+        arguments.space()
     item = _STORE(arguments.atom())
     if item is None:
         raise WireError("Expected FLAGS.")
     arguments.space()
     flags = arguments.flag_list() if arguments.peek() == ord("(") else _bare_flags(arguments)
     arguments.end()
-    return messages, item[1].decode("ascii"), item[2] is not None, flags
+    return messages, item[1].decode("ascii"), item[2] is not None, flags, since
 
 
 def _bare_flags(arguments: Arguments) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ BAD = (
 class Parser(SynchronousTestCase):
     def test_items_are_read_by_the_grammar(self) -> None:
         for items, labels in GOOD.items():
-            _, found = read(one(b"a FETCH 1:* " + items + b"\r\n"))
+            _, found, _ = read(one(b"a FETCH 1:* " + items + b"\r\n"))
             self.assertEqual([item.label for item in found], labels)
 
     def test_anything_else_is_refused(self) -> None:

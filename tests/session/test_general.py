@@ -82,7 +82,7 @@ class General(SynchronousTestCase):
     def test_enable_passes_over_what_it_does_not_know(self) -> None:
         self.client.ask(b"a LOGIN bob secret")
         answer = self.client.ask(b"b ENABLE CONDSTORE X-NEVER")
-        self.assertEqual(answer, [b"* ENABLED", b"b OK Enabled what is known."])
+        self.assertEqual(answer, [b"* ENABLED CONDSTORE", b"b OK Enabled what is known."])
 
     def test_logout_says_bye_then_ok_then_closes(self) -> None:
         answer = self.client.ask(b"a LOGOUT")

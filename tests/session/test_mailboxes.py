@@ -38,6 +38,7 @@ class Select(SynchronousTestCase):
                 b"* OK [PERMANENTFLAGS (%b \\*)] Mailbox data." % b" ".join(FLAGS),
                 b"* OK [UIDVALIDITY 1001] Mailbox data.",
                 b"* OK [UIDNEXT 4] Mailbox data.",
+                b"* OK [NOMODSEQ] Mailbox data.",
                 b"* OK [UNSEEN 2] Mailbox data.",
             ],
         )

@@ -216,13 +216,23 @@ class Messages(GrammarCase):
     @proves("base:STORE")
     def test_store_takes_flags_and_nothing_else(self) -> None:
         for text, result in (
-            (b"1 FLAGS ()", ("", False, ())),
-            (b"1 +FLAGS (\\Deleted)", ("+", False, ("\\Deleted",))),
-            (b"1 -flags.silent \\seen a", ("-", True, ("\\Seen", "a"))),
+            (b"1 FLAGS ()", ("", False, (), None)),
+            (b"1 +FLAGS (\\Deleted)", ("+", False, ("\\Deleted",), None)),
+            (b"1 -flags.silent \\seen a", ("-", True, ("\\Seen", "a"), None)),
+            (b"1 (UnchangedSince 0) FLAGS a", ("", False, ("a",), 0)),
+            (b"1 (UNCHANGEDSINCE 9223372036854775807) FLAGS a", ("", False, ("a",), 2**63 - 1)),
         ):
             self.assertEqual(parse(grammar.store, b"STORE " + text)[1:], result)
         self.refuses(
             grammar.store,
+            *(
+                b"STORE 1 (UNCHANGEDSINCE 9223372036854775808) FLAGS a",
+                b"STORE 1 () FLAGS a",
+                b"STORE 1 (UNCHANGEDSINCE) FLAGS a",
+                b"STORE 1 (CHANGEDSINCE 1) FLAGS a",
+                b"STORE 1 (UNCHANGEDSINCE 1)FLAGS a",
+                b"STORE 1 (UNCHANGEDSINCE -1) FLAGS a",
+            ),
             *(b"STORE 1 BOGUS (a)", b"STORE 1 *FLAGS (a)", b"STORE 1 FLAGS", b"STORE 1 FLAGS "),
             *(b"STORE 1 FLAGS (\\Recent)", b"STORE 1 FLAGS (a) b", b"STORE a FLAGS (a)"),
         )

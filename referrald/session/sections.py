@@ -1,0 +1,153 @@
+"""What FETCH sends of a message's bytes: no more is read of it than that takes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, Final
+
+import attrs
+
+from referrald.errors import Unavailable
+from referrald.mime import parts as mime
+from referrald.mime.decoding import decoded
+from referrald.mime.parts import Part, Section
+from referrald.session.fetching import Item
+from referrald.wire.response import Code, StatusError, Wire, literal, no, nstring, number
+
+HEAD: Final = 32_768
+"""Bytes at the start of a message in which its header is looked for."""
+
+PIECE: Final = 65_536
+"""Bytes of a message that are read at a time."""
+
+UNKNOWN_CTE: Final = no("A part has an unknown transfer encoding.", Code("UNKNOWN-CTE"))
+_WHOLE: Final = Section()
+_HEADERS: Final = frozenset({"HEADER", "HEADER.FIELDS", "HEADER.FIELDS.NOT"})
+
+
+@attrs.frozen
+class Span:
+    """Bytes of a message that are read when they are sent."""
+
+    start: int
+    end: int
+
+
+Value = Wire | Span
+
+
+def clean(data: bytes) -> bytes:
+    """Give bytes that a literal may hold: it takes no NUL, and the size must stay."""
+    return data.replace(b"\0", b"\x80") if b"\0" in data else data
+
+
+class Reader:
+    """A message that is being fetched; it is read and parsed once, if at all."""
+
+    def __init__(self, content: Any) -> None:
+        self.content = content
+        self._raw = b""
+        self._head: Part | None = None
+        self._parsed: Part | None = None
+
+    async def values(self, items: Sequence[Item]) -> list[tuple[bytes, Value]]:
+        """Find out what items come to; nothing that can be refused is left for later."""
+        return [(item.label, await self._value(item)) for item in items]
+
+    async def _value(self, item: Item) -> Value:
+        assert item.section is not None, "others are told without the message"
+        if item.binary:
+            return await self._binary(item, item.section)
+        return _cut(await self._section(item.section), item.partial)
+
+    async def _section(self, wanted: Section) -> Span | bytes | None:
+        if wanted == _WHOLE:
+            return Span(0, self.content.size)
+        if not wanted.path and wanted.text == "TEXT":
+            return Span((await self._with_header()).body_start, self.content.size)
+        if not wanted.path and wanted.text in _HEADERS:
+            return mime.section(await self._with_header(), wanted)
+        message = await self._whole()
+        if wanted.text.startswith("HEADER.FIELDS"):
+            return mime.section(message, wanted)
+        found = mime.span(message, wanted)
+        return None if found is None else Span(*found)
+
+    async def _with_header(self) -> Part:
+        """Give the message, or a beginning of it that has the whole header."""
+        if self._parsed is not None:
+            return self._parsed
+        if self._head is None:
+            data = clean(await self.content.read(0, HEAD))
+            if not _has_header(data):
+                return await self._whole()
+            self._head = mime.parse(data)
+        return self._head
+
+    async def _whole(self) -> Part:
+        if self._parsed is None:
+            self._raw = await self.content.read(0, self.content.size)
+            self._parsed = mime.parse(clean(self._raw))
+        return self._parsed
+
+    async def _binary(self, item: Item, wanted: Section) -> Value:
+        """Give a part without its transfer encoding (RFC 3516 section 4.2)."""
+        message = await self._whole()
+        data: bytes | None = self._raw
+        if wanted.path:
+            part = mime.part_at(message, wanted.path)
+            data = None if part is None else decoded(part, self._raw)
+            if part is not None and data is None:
+                raise StatusError(UNKNOWN_CTE)
+        if item.binary == "BINARY.SIZE":
+            return number(len(data or b""))
+        if data is None:
+            return nstring(None)
+        if item.partial is not None:
+            data = data[item.partial[0] : sum(item.partial)]
+        return literal(data, binary=b"\0" in data)
+
+
+def _has_header(data: bytes) -> bool:
+    return b"\n\r\n" in data or b"\n\n" in data or data.startswith((b"\r\n", b"\n"))
+
+
+def _cut(found: Span | bytes | None, partial: tuple[int, int] | None) -> Value:
+    if found is None:
+        return nstring(None)
+    if isinstance(found, bytes):
+        return literal(found if partial is None else found[partial[0] : sum(partial)])
+    if partial is None:
+        return found
+    start = min(found.start + partial[0], found.end)
+    return Span(start, min(start + partial[1], found.end))
+
+
+# -- sending ---------------------------------------------------------------------------------
+
+
+async def response(
+    opening: bytes, values: Iterable[tuple[bytes, Value]], content: Any
+) -> AsyncIterator[bytes]:
+    """Yield the pieces of a FETCH response; ``opening`` is what stands before the values."""
+    text = opening
+    for label, value in values:
+        text += b"%b%b " % (b"" if text.endswith(b"(") else b" ", label)
+        if isinstance(value, Span):
+            text += b"{%d}\r\n" % (value.end - value.start)
+            async for piece in _pieces(value, content):
+                yield text + piece
+                text = b""
+        else:
+            text += value
+    yield text + b")\r\n"
+
+
+async def _pieces(wanted: Span, content: Any) -> AsyncIterator[bytes]:
+    at = wanted.start
+    while at < wanted.end:
+        data = await content.read(at, min(PIECE, wanted.end - at))
+        if not data:
+            raise Unavailable("a message is shorter than its size")
+        at += len(data)
+        yield clean(data)
