@@ -261,11 +261,6 @@ class Assembly:
         hold = min(relay.hold, self.config.limits.auth_time / 2)
         lasting.held.use(self.router.look, hold)
 
-    @property
-    def store(self) -> Any:
-        """Give what keeps the mailboxes that are here."""
-        return self.lasting.store
-
     async def account(self, user: str) -> Any:
         """Give the account of a user, as a session would get it; raises `Unavailable`."""
         realm = self._realm(self.config.listeners[0])

@@ -137,11 +137,6 @@ class Assembled(Protocol):
         """Backends with their names, in order."""
         ...
 
-    @property
-    def store(self) -> Any:
-        """What keeps the mailboxes that are here, an `IMailStore`."""
-        ...
-
     async def account(self, user: str) -> Account:
         """Give a user's account; raises `Unavailable` where no mailboxes are kept."""
         ...

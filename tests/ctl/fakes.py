@@ -26,7 +26,6 @@ from referrald.errors import Unavailable
 from referrald.mailmodel import MailboxDecision, MailboxEntry, MailboxLocation, RemoteMailbox
 from referrald.model import Decision, Home, Login, Serve
 from referrald.routing.policy import PolicySettings
-from referrald.store.memory import MemoryStore
 
 CONFIG = """
 [server]
@@ -126,7 +125,6 @@ class FakeAssembly:
         self.mailboxes = FakeMailboxes()
         self.mail: FakeAccount | None = FakeAccount()
         self.accounts: list[str] = []
-        self.store = MemoryStore(clock=lambda: 1000.0)
         self.backends: list[tuple[str, Any]] = []
 
     def assemble(self, config: Config, reactor: Any) -> FakeAssembly:

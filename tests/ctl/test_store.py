@@ -18,7 +18,7 @@ from referrald.mailfiles.maildir import MaildirWriter
 from referrald.mailfiles.messages import pieces
 from referrald.mailmodel import NewMessage
 from referrald.model import Home, Refuse
-from referrald.store.memory import MemoryAccount
+from referrald.store.memory import MemoryAccount, MemoryStore
 from tests.ctl.fakes import CONFIG, CtlTestCase, Found
 from tests.store.support import now
 
@@ -32,7 +32,9 @@ class StoreTestCase(CtlTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.patch(opening, "NOT_KEPT", {})
-        self.account: Any = now(self.assembly.store.account("alice"))
+        self.store = MemoryStore(clock=lambda: 1000.0)
+        self.patch(opening, "make_store", lambda config: self.store)
+        self.account: Any = now(self.store.account("alice"))
         now(self.empty("INBOX"))
 
     async def empty(self, name: str) -> None:
@@ -116,7 +118,7 @@ class WhoMay(StoreTestCase):
         self.assembly.decision = Refuse(code=None, text="no", cause="unknown user")
         done = self.run_ctl("store", "create", "bob", "x")
         self.assertEqual(done, (1, "", "referralctl: bob has no mail here: unknown user\n"))
-        self.assertNotIn("bob", self.assembly.store._accounts)
+        self.assertNotIn("bob", self.store._accounts)
 
     def test_a_user_who_is_yet_to_move_here_does(self) -> None:
         self.assembly.decision = Refuse(code=None, text="held")
@@ -252,11 +254,11 @@ class Exports(StoreTestCase):
             code, out, err = self.run_ctl("store", "export", "alice", target, "--to", form)
             self.assertEqual((code, err), (0, ""))
             self.assertTrue(out.endswith("exported: 4 messages, 0 problems\n"), out)
-            self.account = now(self.assembly.store.account(user))
+            self.account = now(self.store.account(user))
             now(self.empty("INBOX"))
             code, _out, err = self.run_ctl("store", "import", user, target)
             self.assertEqual((code, err, self.kept()), (0, "", before))
-            self.account = now(self.assembly.store.account("alice"))
+            self.account = now(self.store.account("alice"))
 
     def test_python_can_read_what_is_written(self) -> None:
         self.run_ctl("store", "export", "alice", str(self.path("out")))
@@ -294,6 +296,36 @@ class Exports(StoreTestCase):
         self.assertEqual((code, err), (1, line))
         words = ("store", "export", "alice", str(self.path("m")), "--to", "mbox")
         self.assertEqual(self.run_ctl(*words, "--mailbox", "Many")[0], 0)
+
+
+class OnDisk(CtlTestCase):
+    """With the store that the configuration names, as it is."""
+
+    def test_what_is_imported_is_there_for_good(self) -> None:
+        root = os.path.join(self.directory, "mail")
+        os.mkdir(root)
+        serve = f'[serve]\nstore = "maildir"\nroot = "{root}/%u"\nmessage_size = 1000\n'
+        self.write("r.toml", f'{CONFIG}type = "fake"\n\n{serve}')
+        box = FROM + b"Status: R\nX-Keywords: $Work\nSubject: a\n\nb\n\n"
+        source = os.path.join(self.directory, "box")
+        Path(source).write_bytes(box * 3 + FROM + b"\n" + b"x" * 1000 + b"\n")
+        code, out, err = self.run_ctl("store", "import", "alice", source, "--into", "Old/box")
+        self.assertEqual(
+            (code, err), (1, "referralctl: message 4: 1004 bytes, and 1000 is the most\n")
+        )
+        self.assertIn("imported: 3 messages, 51 bytes, 1 problems\n", out)
+        self.assertEqual(self.run_ctl("store", "create", "alice", "Out", "--use", "Sent")[0], 0)
+        _code, found = self.run_json("store", "list", "alice")
+        rows = [(row["name"], row["messages"], row["unseen"]) for row in found["mailboxes"]]
+        self.assertEqual(rows, [("INBOX", 0, 0), ("Old", 0, 0), ("Old/box", 3, 0), ("Out", 0, 0)])
+        self.assertEqual(len(os.listdir(os.path.join(root, "alice", ".Old.box", "cur"))), 3)
+        target = os.path.join(self.directory, "out")
+        code, _out, err = self.run_ctl(
+            "store", "export", "alice", target, "--to", "mbox", "--mailbox", "Old/box"
+        )
+        self.assertEqual((code, err), (0, ""))
+        text = Path(target, "Old", "box.mbox").read_bytes()
+        self.assertEqual((text.count(b"\nX-Keywords: $Work\n"), text.count(FROM[-25:])), (3, 3))
 
 
 class Names(SynchronousTestCase):

@@ -32,7 +32,7 @@ class FromDovecot(StoreTestCase, InteropCase):
                     self.fill(client, name)
             home.stop()
             user = f"carol{len(layout)}"
-            self.account = now(self.assembly.store.account(user))
+            self.account = now(self.store.account(user))
             now(self.empty("INBOX"))
             code, out, err = self.run_ctl(
                 "store", "import", user, str(home.folder / "mail" / "carol")

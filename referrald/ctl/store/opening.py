@@ -14,6 +14,7 @@ from referrald.ctl.assembly import Assembled, running
 from referrald.ctl.loading import load_config
 from referrald.ctl.lookup import known_name
 from referrald.ctl.terminal import Refused, Terminal
+from referrald.interfaces import ILifecycle
 from referrald.model import Login, Refuse
 
 NOT_KEPT: Final = {
@@ -54,7 +55,23 @@ async def opened(config: Config, reactor: Any, user: str) -> AsyncIterator[Any]:
     async with running(config, reactor) as assembly:
         name = known_name(assembly, user)
         await _check_known(assembly, name)
-        yield await assembly.store.account(name)
+    store = make_store(config)
+    lifecycle = ILifecycle(store, None)
+    if lifecycle is not None:
+        await lifecycle.start()
+    try:
+        yield await store.account(name)
+    finally:
+        if lifecycle is not None:
+            await lifecycle.stop()
+
+
+def make_store(config: Config) -> Any:
+    """Make the store of a configuration, for this process alone."""
+    # Here, because it brings in every store, which most verbs do without.
+    from referrald.storing import store_for
+
+    return store_for(config.serve, None)
 
 
 async def _check_known(assembly: Assembled, user: str) -> None:
