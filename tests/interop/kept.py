@@ -1,0 +1,58 @@
+"""A server whose users' mail is kept on its own disk, for tests of mail programs."""
+
+from __future__ import annotations
+
+import imaplib
+import os
+from contextlib import suppress
+from mailbox import Maildir
+from pathlib import Path
+
+from tests.interop.support import PATIENCE, InteropCase, Referrald
+
+HOST = "127.0.0.1"
+USER = "alice"
+
+
+class KeptHere(InteropCase):
+    """``front`` keeps the mail of alice below ``mail``."""
+
+    def setUp(self) -> None:
+        self.mail = self.folder() / "mail"
+        self.mail.mkdir()
+        self.front: Referrald = self.start_referrald(
+            f"{USER}:{{PLAIN}}secret::::::\n",
+            f'[serve]\nstore = "maildir"\nroot = "{self.mail}/%u"\n',
+        )
+
+    def client(self) -> imaplib.IMAP4:
+        """Open a session of alice."""
+        client = imaplib.IMAP4(HOST, self.front.port, timeout=PATIENCE)
+        self.addCleanup(_leave, client)
+        client.login(USER, "secret")
+        return client
+
+    def restart(self) -> None:
+        """Start the server again, after it has ended."""
+        front = self.front
+        with front.log_path.open("ab") as out:
+            command = [str(each) for each in front.process.args]  # type: ignore[union-attr]
+            process = self.run_server(command, out, front.port)
+        self.front = Referrald(front.port, front.folder, front.log_path, process)
+
+    def deliver(self, content: bytes, folder: str = "") -> Path:
+        """Put a message into a mailbox as a mail server does."""
+        box = self.mail / USER / f".{folder}" if folder else self.mail / USER
+        key = Maildir(os.fspath(box), create=False).add(content)
+        return box / "new" / key
+
+    def texts(self, folder: str = "") -> list[str]:
+        """Read the files of a mailbox."""
+        box = self.mail / USER / f".{folder}" if folder else self.mail / USER
+        files = sorted(file for part in ("new", "cur") for file in (box / part).glob("*"))
+        return [file.read_text(encoding="utf-8") for file in files]
+
+
+def _leave(client: imaplib.IMAP4) -> None:
+    with suppress(imaplib.IMAP4.abort):
+        client.logout()
