@@ -82,6 +82,13 @@ class NotPossible(ReferraldError):
     public = "Not possible here."
 
 
+class UnknownUse(NotPossible):
+    """A mailbox cannot be made for that special use (RFC 6154 section 3)."""
+
+    code = "USEATTR"
+    public = "No mailbox can be made for that special use."
+
+
 class NoSuchMailbox(ReferraldError):
     """There is no such mailbox, or none that the user may know of (RFC 5530)."""
 

@@ -342,7 +342,14 @@ class IMailAccount(Interface):
 
 
 class IQuotas(Interface):
-    """An `IMailAccount` that limits what is kept (RFC 9208)."""
+    """An `IMailAccount` that limits what is kept (RFC 9208).
+
+    Quotas are the operator's to set.
+    """
+
+    resources: Sequence[str] = Attribute(
+        "What is limited: ``STORAGE``, ``MESSAGE``, both or nothing."
+    )
 
     def quotas(name: str) -> Awaitable[Sequence[Quota]]:
         """Give the quota roots of a mailbox, none where nothing limits it.
@@ -355,10 +362,17 @@ class IQuotas(Interface):
 
 
 class IRights(Interface):
-    """An `IMailAccount` that has mailboxes of others in it (RFC 4314)."""
+    """An `IMailAccount` that has mailboxes of others in it (RFC 4314).
+
+    Rights are the operator's to give. What they do not allow is refused with `NoPermission`, and a
+    mailbox of which nothing may be known with `NoSuchMailbox`.
+    """
 
     def rights(name: str) -> Awaitable[str]:
-        """Give the letters of what the user may do with a mailbox."""
+        """Give the letters of what the user may do with a mailbox (RFC 4314 section 2.1).
+
+        The virtual ``c`` and ``d`` are not among them.
+        """
 
     def acl(name: str) -> Awaitable[Mapping[str, str]]:
         """Give the letters by identifier; raises `NoPermission` without the right ``a``."""

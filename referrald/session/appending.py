@@ -15,7 +15,7 @@ from referrald.errors import MailboxInUse, MailboxReferral, NoSuchMailbox, WireE
 from referrald.mailmodel import NewMessage, ReferMailbox
 from referrald.model import Refuse
 from referrald.session import answers, beyond, naming, transfer, uidplus
-from referrald.session.capabilities import append_limit
+from referrald.session.accounts import append_limit
 from referrald.session.held import Held
 from referrald.session.table import Answer
 from referrald.session.targets import NO_SUCH_FLAG, TRY_CREATE, known_flags, target

@@ -10,7 +10,6 @@ from referrald.session import (
     away,
     copying,
     counting,
-    elsewhere,
     fetch,
     fetching,
     general,
@@ -18,6 +17,8 @@ from referrald.session import (
     login,
     mailboxes,
     messages,
+    quota,
+    rights,
     sasl,
     searching,
     storing,
@@ -94,7 +95,14 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ),
     ("UID COPY", AWAY, grammar.copy, partial(transfer.copy_away, by_uid=True)),
     ("UID MOVE", AWAY, grammar.copy, partial(transfer.move_away, by_uid=True)),
-    *((name, AUTH, elsewhere.about, elsewhere.refer) for name in elsewhere.NAMES),
+    ("GETQUOTA", AUTH, quota.root, quota.getquota),
+    ("GETQUOTAROOT", AUTH, grammar.mailbox, quota.getquotaroot),
+    ("SETQUOTA", AUTH, quota.limits, quota.setquota),
+    ("MYRIGHTS", AUTH, grammar.mailbox, rights.myrights),
+    ("GETACL", AUTH, grammar.mailbox, rights.getacl),
+    ("LISTRIGHTS", AUTH, rights.identifier, rights.listrights),
+    ("SETACL", AUTH, rights.change, rights.refuse),
+    ("DELETEACL", AUTH, rights.identifier, rights.refuse),
 )
 
 

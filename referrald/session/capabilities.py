@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from referrald.session import accounts
 from referrald.session.naming import IMAP4REV2, UTF8_ACCEPT
 from referrald.wire.response import Code, ok, render
 
@@ -14,8 +15,11 @@ ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "LOGIN-REFERRALS")
 MAILBOXES = ("MAILBOX-REFERRALS",)
 AUTHENTICATED = (
     "NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
-    "SPECIAL-USE", "CREATE-SPECIAL-USE", "MULTIAPPEND", "CONDSTORE", "BINARY",
+    "SPECIAL-USE", "MULTIAPPEND", "CONDSTORE", "BINARY",
 )  # fmt: skip
+STORE = ("CREATE-SPECIAL-USE", "STATUS=SIZE")
+"""What takes a mail store: an account that somebody wrote for Twisted cannot do it."""
+RIGHTS = ("ACL", "RIGHTS=texk")
 
 
 ENABLED = frozenset({IMAP4REV2, UTF8_ACCEPT, "CONDSTORE"})
@@ -33,7 +37,7 @@ def listed(session: ReferralServer) -> tuple[str, ...]:
     if session.state == "unauth":
         names += _before_login(session)
     else:
-        names += (*AUTHENTICATED, f"APPENDLIMIT={append_limit(session)}")
+        names += (*AUTHENTICATED, *_of_account(session))
         if session.state == "away":
             names = [name for name in names if name not in session.mbox.lacking]
     for extension in session.door.extensions:
@@ -41,11 +45,17 @@ def listed(session: ReferralServer) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def append_limit(session: ReferralServer) -> int:
-    """Give the bytes that a message for APPEND may have (RFC 7889)."""
-    own: int | None = session.mail.append_limit
-    ours = session.door.limits.literal_authenticated
-    return ours if own is None else min(own, ours)
+def _of_account(session: ReferralServer) -> list[str]:
+    """Name what depends on the user's account."""
+    names = [f"APPENDLIMIT={accounts.append_limit(session)}"]
+    if accounts.has_store(session):
+        names += STORE
+    quotas = accounts.quotas_of(session)
+    if quotas is not None and quotas.resources:
+        names += ["QUOTA", *(f"QUOTA=RES-{resource}" for resource in quotas.resources)]
+    if accounts.rights_of(session) is not None:
+        names += RIGHTS
+    return names
 
 
 def enabling(session: ReferralServer) -> dict[str, str]:
@@ -104,8 +114,9 @@ def line(session: ReferralServer) -> bytes:
         and not session.door.extensions
         and session.challengers is type(session).challengers
     ):
-        limit = None if session.state == "unauth" else append_limit(session)
-        key = (limit, session.secure, certificate(session) is not None)
+        before = session.state == "unauth"
+        account = () if before else tuple(_of_account(session))
+        key = (before, session.secure, certificate(session) is not None, account)
         known = session.door.memo.get(key)
         if known is not None:
             return known

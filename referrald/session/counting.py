@@ -14,7 +14,7 @@ from twisted.mail.imap4 import MailboxException, NegativeResponse
 from referrald.errors import MailboxReferral, ReferraldError
 from referrald.mailmodel import MailboxStatus
 from referrald.session import beyond, condstore, naming, referring
-from referrald.session.foreign import ForeignAccount
+from referrald.session.accounts import append_limit, has_store
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
 from referrald.wire.response import Wire, bad, number, ok, paren_list, untagged
@@ -35,7 +35,7 @@ _COUNTS: Final[Mapping[str, Callable[[MailboxStatus], int]]] = {
 }
 APPENDLIMIT: Final = "APPENDLIMIT"
 _STORES: Final = frozenset({*_COUNTS, APPENDLIMIT})
-_FOREIGN: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN"})
+_FOREIGN: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", APPENDLIMIT})
 
 
 def known(session: ReferralServer, items: Iterable[str]) -> bool:
@@ -43,15 +43,8 @@ def known(session: ReferralServer, items: Iterable[str]) -> bool:
 
     An account that somebody wrote for Twisted counts neither bytes nor what is marked as deleted.
     """
-    can = _FOREIGN if isinstance(session.mail, ForeignAccount) else _STORES
+    can = _STORES if has_store(session) else _FOREIGN
     return can.issuperset(items)
-
-
-def append_limit(session: ReferralServer) -> int:
-    """Give the bytes that a message may have (RFC 7889)."""
-    most = session.door.after_login.literal
-    limit: int | None = getattr(getattr(session.mail, "local", None), "append_limit", None)
-    return most if limit is None else min(most, limit)
 
 
 async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> Answer:
@@ -114,7 +107,7 @@ async def lines(
     teller = Teller(session, items)
     found: dict[str, bytes] = {}
     # A store counts all in one go; others are asked one by one, and are to hold nobody up.
-    step = 1 if isinstance(session.mail, ForeignAccount) else max(len(here), 1)
+    step = max(len(here), 1) if has_store(session) else 1
     for at in range(0, len(here), step):
         counts = await session.mail.statuses(here[at : at + step])
         await pace.breathe()

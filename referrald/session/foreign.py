@@ -14,7 +14,14 @@ from typing import Any, Final
 from twisted.mail.imap4 import INamespacePresenter, MailboxException, NegativeResponse
 from zope.interface import implementer
 
-from referrald.errors import MailboxExists, NoPermission, NoSuchMailbox, NotPossible, ReferraldError
+from referrald.errors import (
+    MailboxExists,
+    NoPermission,
+    NoSuchMailbox,
+    NotPossible,
+    ReferraldError,
+    UnknownUse,
+)
 from referrald.interfaces import IReferralAccount
 from referrald.mailmodel import (
     MailboxDecision,
@@ -166,7 +173,7 @@ class ForeignAccount:
         if name == "INBOX":
             raise MailboxExists(name)
         if special_use:
-            raise NotPossible("IAccount has no special use")
+            raise UnknownUse("IAccount has no special use")
         if not await ask(self.account, "create", name):
             raise NotPossible("not created", public="Mailbox not created.")
 

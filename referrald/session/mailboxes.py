@@ -14,8 +14,9 @@ from referrald.errors import MailboxReferral
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
 from referrald.session import beyond, condstore, naming, referring
+from referrald.session.accounts import has_store
 from referrald.session.edge import ask, native
-from referrald.session.foreign import ForeignAccount, presenter
+from referrald.session.foreign import presenter
 from referrald.session.names import NON_EXISTENT
 from referrald.session.table import Answer
 from referrald.session.targets import view_of
@@ -197,9 +198,9 @@ async def unsubscribe(session: ReferralServer, name: str) -> Answer:
 
 async def namespace(session: ReferralServer) -> Answer:
     """Tell the namespaces: personal, other users', shared (RFC 2342)."""
-    own: Any = presenter(session.account)
+    own: Any = None if has_store(session) else presenter(session.account)
     if own is None:
-        if isinstance(session.mail, ForeignAccount):
+        if not has_store(session):
             # It knows its delimiter from its mailboxes only.
             await session.mail.entries()
         told = _told(session)

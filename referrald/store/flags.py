@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from referrald.errors import NotPossible, OverQuota
+from referrald.errors import NotPossible, OverQuota, UnknownUse
 
 FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 ANY = "\\*"
@@ -70,8 +70,8 @@ class Flags:
 
 
 def special_uses(given: Iterable[str]) -> tuple[str, ...]:
-    """Give special uses in their usual spelling, each once, or raise `NotPossible`."""
+    """Give special uses in their usual spelling, each once, or raise `UnknownUse`."""
     try:
         return tuple(dict.fromkeys(USES[use.lower()] for use in given))
     except KeyError as error:
-        raise NotPossible(public="No mailbox can be made for that special use.") from error
+        raise UnknownUse from error

@@ -7,7 +7,7 @@ It is lost when the process ends and is meant for demonstrations and tests; ``[s
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import formatdate
@@ -15,9 +15,9 @@ from typing import Any
 
 from zope.interface import implementer
 
-from referrald.errors import NoSuchMailbox
-from referrald.interfaces import IMailAccount, IMailStore
-from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed
+from referrald.errors import NoPermission, NoSuchMailbox
+from referrald.interfaces import IMailAccount, IMailStore, IQuotas, IRights
+from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed, Quota
 from referrald.store import room as cost
 from referrald.store.contents import MemoryIncoming, whole
 from referrald.store.folder import MemoryFolder
@@ -37,16 +37,21 @@ Content-Type: text/plain; charset=us-ascii\r
 \r
 {text}\r
 """
+SHARED = "lrswipkxte"
+OWN = SHARED + "a"
+"""The letters of all rights but administration, and of all (RFC 4314 section 2.1)."""
+
 FIRST = ("Welcome home", "This mailbox lives in the memory of the server you logged in to.")
 SECOND = ("Nothing is kept", "It is gone when the server stops: a real store is yet to come.")
 
 
-@implementer(IMailAccount)
+@implementer(IMailAccount, IQuotas, IRights)
 class MemoryAccount:
     """One user's mailboxes, and those that are shared by all."""
 
     delimiter = DELIMITER
     append_limit = cost.ACCOUNT_BYTES
+    resources = ("STORAGE",)
 
     def __init__(
         self,
@@ -99,6 +104,37 @@ class MemoryAccount:
     async def subscriptions(self) -> frozenset[str]:
         """Name all that is subscribed."""
         return frozenset(self._subscriptions)
+
+    # -- limits and rights -------------------------------------------------------------------
+
+    async def quotas(self, name: str) -> Sequence[Quota]:
+        """Give the one quota root of a mailbox."""
+        return [self._quota(self._tree(name))]
+
+    async def quota(self, root: str) -> Quota | None:
+        """Give a quota root by its name."""
+        trees = (self._own,) if self._shared is None else (self._own, self._shared)
+        return next((each for each in map(self._quota, trees) if each.root == root), None)
+
+    def _quota(self, tree: Tree) -> Quota:
+        """Give the limit of the account, whose root has no name, or of what all accounts share."""
+        room, root = tree.room, "" if tree is self._own else tree.root
+        return Quota(root=root, storage=(room.size - room.left, room.size))
+
+    async def rights(self, name: str) -> str:
+        """Give everything: to all users what is shared, to each what is the user's own."""
+        tree = self._tree(name)
+        if name not in tree:
+            raise NoSuchMailbox(name)
+        return SHARED if tree is self._shared else OWN
+
+    async def acl(self, name: str) -> Mapping[str, str]:
+        """Give the letters by identifier; those of shared mailboxes nobody administers."""
+        if await self.rights(name) != OWN:
+            raise NoPermission(name)
+        return {self.user: OWN}
+
+    # -- mailboxes ---------------------------------------------------------------------------
 
     async def open(self, name: str, writable: bool) -> MemoryFolder:
         """Give the folder of that name."""

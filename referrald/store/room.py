@@ -24,10 +24,10 @@ CHARACTER = 4
 
 
 class Room:
-    """The bytes that are left."""
+    """The bytes that are left, of those that there were."""
 
     def __init__(self, size: int = ACCOUNT_BYTES) -> None:
-        self.left = size
+        self.size = self.left = size
 
     def take(self, size: int) -> None:
         """Take ``size`` bytes (give them back, where it is negative), or raise `OverQuota`."""

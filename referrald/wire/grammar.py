@@ -164,10 +164,10 @@ def _use(arguments: Arguments) -> tuple[str, ...]:
 
 
 def _special(flag: str) -> str:
-    use = SPECIAL_USES.get(flag.lower())
-    if use is None:
-        raise WireError("Unknown special use.")
-    return use
+    """Spell a use as RFC 6154 does; what is unknown may be known to a store."""
+    if not flag.startswith("\\"):
+        raise WireError("Expected a special use.")
+    return SPECIAL_USES.get(flag.lower(), flag)
 
 
 def status(command: Command) -> tuple[str, tuple[str, ...]]:

@@ -55,7 +55,7 @@ class Counts(SynchronousTestCase):
 
     def test_an_account_that_counts_no_bytes_says_so(self) -> None:
         client = Home().log_in()
-        for items in (b"SIZE", b"DELETED", b"DELETED-STORAGE", b"HIGHESTMODSEQ", b"APPENDLIMIT"):
+        for items in (b"SIZE", b"DELETED", b"DELETED-STORAGE", b"HIGHESTMODSEQ"):
             answer, _ = say(client, b"STATUS INBOX (MESSAGES " + items + b")")
             self.assertEqual(answer, b"BAD Unknown status item.", items)
 

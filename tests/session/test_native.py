@@ -119,8 +119,8 @@ class Mailboxes(SynchronousTestCase):
     def test_names_are_made_renamed_and_deleted(self) -> None:
         for command, code in (
             (b"CREATE a/b/c", b"OK"), (b"CREATE a/b", b"NO [ALREADYEXISTS]"),
-            (b"CREATE Papers (USE (\\Archive))", b"OK"), (b"CREATE x (USE (\\Odd))", b"BAD"),
-            (b"CREATE x (FOR ())", b"BAD"), (b"CREATE INBOX", b"NO [ALREADYEXISTS]"),
+            (b"CREATE Papers (USE (\\Archive))", b"OK"), (b"CREATE x (FOR ())", b"BAD"),
+            (b"CREATE x (USE (\\Odd))", b"NO [USEATTR]"), (b"CREATE INBOX", b"NO [ALREADYEXISTS]"),
             (b"CREATE a//b", b"NO [CANNOT]"), (b"DELETE none", b"NO [NONEXISTENT]"),
             (b"DELETE INBOX", b"NO [CANNOT]"), (b"RENAME none x", b"NO [NONEXISTENT]"),
             (b"RENAME a n", b"OK"), (b"RENAME n INBOX", b"NO [ALREADYEXISTS]"),

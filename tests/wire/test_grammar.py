@@ -180,9 +180,11 @@ class Mailboxes(GrammarCase):
         read = parse(grammar.create, b"CREATE {1+}\r\na (use (\\sent \\TRASH))")
         self.assertEqual(read, ("a", ("\\Sent", "\\Trash")))
         self.assertEqual(parse(grammar.create, b"CREATE a (USE ())"), ("a", ()))
+        # A store may know it; that is not for the grammar to say.
+        self.assertEqual(parse(grammar.create, b"CREATE a (USE (\\New))"), ("a", ("\\New",)))
         self.refuses(
             grammar.create, b"CREATE", b"CREATE a ()", b"CREATE a (USE)",
-            b"CREATE a (FOR (\\Sent))", b"CREATE a (USE (\\Seen))",
+            b"CREATE a (FOR (\\Sent))", b"CREATE a (USE (Sent))",
             b"CREATE a (USE (\\Sent)) b", b"CREATE a (USE (\\Sent)",
         )  # fmt: skip
 

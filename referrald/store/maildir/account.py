@@ -150,6 +150,15 @@ class MaildirAccount:
         """Take a name from the subscriptions."""
         await self._keeper.run(trees.unsubscribe, undelimited(name))
 
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """Name what is limited, as the operator has it."""
+        limits = (
+            ("STORAGE", self._keeper.limits.storage),
+            ("MESSAGE", self._keeper.limits.messages),
+        )
+        return tuple(name for name, limit in limits if limit is not None)
+
     async def quotas(self, name: str) -> list[Quota]:
         """Give what limits a mailbox."""
         found = await self.quota(QUOTA_ROOT)

@@ -1,0 +1,139 @@
+"""MYRIGHTS, GETACL and LISTRIGHTS (RFC 4314), where an account has mailboxes with rights.
+
+Rights are the operator's to give: SETACL and DELETEACL change nothing, and LISTRIGHTS says so, for
+it names no right that could be granted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from referrald.errors import NoPermission, NoSuchMailbox, WireError
+from referrald.session import elsewhere, naming
+from referrald.session.accounts import rights_of
+from referrald.session.table import Answer
+from referrald.wire.arguments import Arguments
+from referrald.wire.reader import Command
+from referrald.wire.response import Code, Wire, astring, no, ok
+
+if TYPE_CHECKING:
+    from referrald.session.server import ReferralServer
+
+STANDARD: Final = "lrswipkxtea"
+"""The rights that there are (RFC 4314 section 2.1), in the order in which they are told."""
+
+VIRTUAL: Final = (("c", "kx"), ("d", "te"))
+"""Rights of RFC 2086, and the rights that they stand for (RFC 4314 section 2.1.1)."""
+
+FIXED: Final = no("Only the operator gives and takes rights.", Code("NOPERM"))
+_SHOWS: Final = frozenset("lrikxa")
+"""Who has none of these may not know that there is such a mailbox (RFC 4314 section 4)."""
+
+
+# -- grammar ---------------------------------------------------------------------------------
+
+
+def identifier(command: Command) -> tuple[str, str]:
+    """Read DELETEACL or LISTRIGHTS: the mailbox, and whom it is about."""
+    arguments = Arguments(command)
+    name = arguments.mailbox()
+    arguments.space()
+    who = _identifier(arguments)
+    arguments.end()
+    return name, who
+
+
+def change(command: Command) -> tuple[str, str]:
+    """Read SETACL: the mailbox, and whom it is about; the rights have to be such."""
+    arguments = Arguments(command)
+    name = arguments.mailbox()
+    arguments.space()
+    who = _identifier(arguments)
+    arguments.space()
+    letters = arguments.astring().decode("latin-1")
+    arguments.end()
+    if not set(letters[letters[:1] in ("+", "-") :]) <= {*STANDARD, "c", "d"}:
+        raise WireError("Unknown right.")
+    return name, who
+
+
+def _identifier(arguments: Arguments) -> str:
+    try:
+        who = arguments.astring().decode("utf-8")
+    except UnicodeDecodeError:
+        who = ""
+    if not who or not who.isprintable():
+        raise WireError("An identifier is the name of somebody.")
+    return who
+
+
+# -- handlers --------------------------------------------------------------------------------
+
+
+async def myrights(session: ReferralServer, name: str) -> Answer:
+    """Tell what the user may do with a mailbox (RFC 4314 section 3.5)."""
+    account, name = await _here(session, name)
+    if account is None:
+        return elsewhere.NOT_HERE
+    letters = await _visible(account, name)
+    session.untagged(b"MYRIGHTS", naming.shown(session, name), told(letters))
+    return ok("Rights told.")
+
+
+async def getacl(session: ReferralServer, name: str) -> Answer:
+    """Tell who may do what with a mailbox (RFC 4314 section 3.3)."""
+    account, name = await _here(session, name)
+    if account is None:
+        return elsewhere.NOT_HERE
+    entries = await _administered(account, name)
+    parts = [
+        part for who, letters in entries.items() for part in (astring(who.encode()), told(letters))
+    ]
+    session.untagged(b"ACL", naming.shown(session, name), *parts)
+    return ok("Access rights told.")
+
+
+async def listrights(session: ReferralServer, name: str, who: str) -> Answer:
+    """Tell which rights somebody has for good: there are no others to give (section 3.4)."""
+    account, name = await _here(session, name)
+    if account is None:
+        return elsewhere.NOT_HERE
+    letters = (await _administered(account, name)).get(who, "")
+    shown = naming.shown(session, name)
+    session.untagged(b"LISTRIGHTS", shown, astring(who.encode()), told(letters))
+    return ok("Rights told.")
+
+
+async def refuse(session: ReferralServer, name: str, _who: str) -> Answer:
+    """Answer SETACL and DELETEACL (RFC 4314 sections 3.1 and 3.2)."""
+    account, name = await _here(session, name)
+    if account is None:
+        return elsewhere.NOT_HERE
+    await _visible(account, name)
+    return FIXED
+
+
+async def _here(session: ReferralServer, name: str) -> tuple[Any, str]:
+    name = await naming.meant(session, name)
+    await elsewhere.insist_here(session, name)
+    return rights_of(session), name
+
+
+async def _visible(account: Any, name: str) -> str:
+    letters: str = await account.rights(name)
+    if _SHOWS.isdisjoint(letters):
+        raise NoSuchMailbox(name)
+    return letters
+
+
+async def _administered(account: Any, name: str) -> dict[str, str]:
+    if "a" not in await _visible(account, name):
+        raise NoPermission(name)
+    return dict(await account.acl(name))
+
+
+def told(letters: str) -> Wire:
+    """Render rights, with those of RFC 2086 that follow from them."""
+    known = "".join(letter for letter in STANDARD if letter in letters)
+    more = "".join(old for old, members in VIRTUAL if not set(members).isdisjoint(letters))
+    return astring((known + more).encode("ascii"))
