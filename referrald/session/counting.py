@@ -35,7 +35,9 @@ _COUNTS: Final[Mapping[str, Callable[[MailboxStatus], int]]] = {
 }
 APPENDLIMIT: Final = "APPENDLIMIT"
 _STORES: Final = frozenset({*_COUNTS, APPENDLIMIT})
-_FOREIGN: Final = frozenset({"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", APPENDLIMIT})
+_FOREIGN: Final = frozenset(
+    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "HIGHESTMODSEQ", APPENDLIMIT}
+)
 
 
 def known(session: ReferralServer, items: Iterable[str]) -> bool:

@@ -55,9 +55,12 @@ class Counts(SynchronousTestCase):
 
     def test_an_account_that_counts_no_bytes_says_so(self) -> None:
         client = Home().log_in()
-        for items in (b"SIZE", b"DELETED", b"DELETED-STORAGE", b"HIGHESTMODSEQ"):
+        for items in (b"SIZE", b"DELETED", b"DELETED-STORAGE"):
             answer, _ = say(client, b"STATUS INBOX (MESSAGES " + items + b")")
             self.assertEqual(answer, b"BAD Unknown status item.", items)
+        # It has no modification sequences, and 0 says so (RFC 7162 section 3.1.2.2).
+        _, untagged = say(client, b"STATUS INBOX (HIGHESTMODSEQ)")
+        self.assertEqual(untagged[0][-1], [b"HIGHESTMODSEQ", 0])
 
     @proves("base:LIST")
     def test_list_tells_the_same_counts_right_behind_each_name(self) -> None:
