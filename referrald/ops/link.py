@@ -242,6 +242,15 @@ class Link(TlsSide):
             self._keep(memoryview(data)[sent:])
             self._start_writing()
 
+    def send_now(self, data: memoryview) -> int:
+        """Send what goes at once of bytes that will not stay; give how many need not be kept."""
+        if self._closing:
+            return len(data)
+        if self._queue is not None or self.handshaking:
+            return 0
+        # Whoever writes the rest finds that a connection is broken.
+        return max(self._send(data), 0)
+
     def _keep(self, data: Bytes) -> None:
         if self._queue is None:
             self._queue = []
@@ -365,11 +374,6 @@ class Link(TlsSide):
     def getHost(self) -> IPv4Address | IPv6Address:
         """Give our address."""
         return _address(self.socket.getsockname())
-
-    def here(self) -> tuple[str, int]:
-        """Give our address and port, with less ado than `getHost`."""
-        name = self.socket.getsockname()
-        return name[0], name[1]
 
     def getTcpNoDelay(self) -> bool:
         """Say yes."""

@@ -24,10 +24,9 @@ from referrald.client.transport import NotReached, Reach, Trust, connect
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
-from referrald.ops.link import Link
 from referrald.relay.circuit import Admission, Circuit
 from referrald.relay.errands import Errands
-from referrald.relay.outgoing import reach_for
+from referrald.relay.outgoing import HomeLink, reach_for
 from referrald.relay.proxyheader import proxy_header
 from referrald.relay.splice import LoggedIn, Splice
 from referrald.relay.straight import ShortWay, StraightLogin, command_for
@@ -178,7 +177,7 @@ class RelayConnector:
     def _call(self, calls: list[tuple[str, int]], transport: Any) -> None:
         """Remember where a connection comes from until its login is done."""
         try:
-            here = transport.here() if isinstance(transport, Link) else _here(transport)
+            here = transport.here() if isinstance(transport, HomeLink) else _here(transport)
         except (OSError, AttributeError):
             # The other side has gone already, and the socket with it.
             return

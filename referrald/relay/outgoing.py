@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from errno import ECONNRESET, EPIPE
 from functools import lru_cache
@@ -16,7 +17,7 @@ from twisted.python.failure import Failure
 
 from referrald.client.transport import Trust
 from referrald.ops.hub import REACTORS, hub_of
-from referrald.ops.link import DONE, LINGER, Link
+from referrald.ops.link import DONE, LINGER, MOST_READ, WOULD_BLOCK, Link
 from referrald.ops.wheel import TimerWheel
 from referrald.relay.addresses import (
     Address,
@@ -29,6 +30,12 @@ from referrald.relay.addresses import (
 )
 from referrald.relay.hometls import HomeTls
 
+BUFFER = memoryview(bytearray(MOST_READ))
+"""Where bytes lie between two links that pour; never longer than one turn."""
+
+TURNS = 8
+"""How often that is filled before everybody else gets a turn."""
+
 
 class HomeLink(Link):
     """A connection to a home server, perhaps one that is still being made.
@@ -37,7 +44,7 @@ class HomeLink(Link):
     ``tls`` says; the certificate has to be good for ``host``.
     """
 
-    __slots__ = ("_half", "_home_tls", "_host", "_linger_token")
+    __slots__ = ("_half", "_home_tls", "_host", "_into", "_linger_token", "_pour", "_poured")
 
     def __init__(
         self,
@@ -51,6 +58,9 @@ class HomeLink(Link):
         self._host = host
         self._home_tls = home_tls
         self._half = False
+        self._pour = 0
+        self._into: Any = None
+        self._poured: Callable[[int], None] | None = None
         self._linger_token: Any = None
         super().__init__(sock, protocol, address, None, 0, reactor)
 
@@ -58,6 +68,52 @@ class HomeLink(Link):
         if fault.errno in (ECONNRESET, EPIPE):
             return main.CONNECTION_LOST
         return fault_of(fault.errno)
+
+    def here(self) -> tuple[str, int]:
+        """Give our address and port, with less ado than `getHost`."""
+        name = self.socket.getsockname()
+        return name[0], name[1]
+
+    def pour(self, size: int, into: Any, poured: Callable[[int], None]) -> None:
+        """Send what comes next to another link, past the protocols, which are told how much.
+
+        What came in the clear is not looked at, nor made into objects on its way.
+        """
+        if self._tls is None:
+            self._pour, self._into, self._poured = size, into, poured
+
+    def doRead(self) -> Any:
+        """Take what has come."""
+        if self._closing:
+            self._end_pouring()
+        for _ in range(TURNS):
+            if not self._pour or self._paused:
+                break
+            try:
+                size = self.socket.recv_into(BUFFER, min(self._pour, len(BUFFER)))
+            except OSError as fault:
+                return None if fault.errno in WOULD_BLOCK else self._broken(fault)
+            if not size:
+                self._input_ended()
+                return None
+            self._pour_out(BUFFER[:size])
+        # What ends the response has mostly come along with the literal.
+        return None if self._pour or self._paused else super().doRead()
+
+    def _pour_out(self, data: memoryview) -> None:
+        into, size, poured = self._into, len(data), self._poured
+        assert poured is not None, "somebody is told"
+        self._pour -= size
+        if not self._pour:
+            self._end_pouring()
+        sent = into.send_now(data)
+        poured(size)
+        if sent < size:
+            # It pauses us, by way of both protocols, when too much waits there.
+            into.write(bytes(data[sent:]))
+
+    def _end_pouring(self) -> None:
+        self._pour, self._into, self._poured = 0, None, None
 
     def loseConnection(self) -> None:
         """Send what waits, then close; at once where nothing does."""
@@ -104,6 +160,7 @@ class HomeLink(Link):
 
     def connectionLost(self, reason: Failure) -> None:
         """Close, and tell the protocol, once."""
+        self._end_pouring()
         token, self._linger_token = self._linger_token, None
         if token is not None:
             timers_of(self.reactor).cancel(token)

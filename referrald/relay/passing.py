@@ -24,6 +24,9 @@ PATIENCE: Final = 120.0
 CONTENT_LIMIT: Final = 256 * 1024 * 1024
 """Bytes of a message, at most, that is read whole to be copied to another server."""
 
+POURED_FROM: Final = 16_384
+"""Bytes of a literal that are still to come for which another way is worth the change."""
+
 _OWN = re.compile(
     rb"\* (?:CAPABILITY|LIST|LSUB|NAMESPACE|ID|ENABLED|BYE|PREAUTH"
     rb"|(?:OK|NO|BAD) \[(?:CAPABILITY|REFERRAL))\b",
@@ -48,6 +51,10 @@ class Down(Protocol):
 
     def away_said(self, data: bytes, inside: bool) -> None:
         """Take what the server said; inside: a response has begun and not ended."""
+        ...
+
+    def away_outlet(self) -> Any:
+        """Give the transport, where what comes next may be sent to it directly; else None."""
         ...
 
     def away_lost(self, error: LostServer) -> None:
@@ -113,6 +120,24 @@ class Passing:
             self._pass_on(data)
         finally:
             down.away_gathers(False)
+        missing = self._passage.missing
+        if missing >= POURED_FROM:
+            self._pour(missing)
+
+    def _pour(self, missing: int) -> None:
+        """Let the rest of a literal go from one connection to the other without coming by here."""
+        down, pour = self._down, getattr(self.transport, "pour", None)
+        # Between the pieces of a response nothing changes but this.
+        elsewhere = self._leave_out or self._collected is not None or self._kept is not None
+        if down is None or pour is None or elsewhere or self.ended is not None:
+            return
+        into = down.away_outlet()
+        if into is not None:
+            pour(missing, into, self._poured)
+
+    def _poured(self, size: int) -> None:
+        self._heard = self._clock.seconds()
+        self._passage.skip(size)
 
     def _pass_on(self, data: bytes) -> None:
         self._passage.feed(data)

@@ -144,6 +144,11 @@ class AwayMailbox:
             if self._kept > NEWS:
                 self.passing.hold(True)
 
+    def away_outlet(self) -> Any:
+        """Give the transport while the client is sent what comes, and can take it directly."""
+        session = self._session
+        return session.outlet() if self._carrying or session.idling else None
+
     def tell_news(self) -> None:
         """Pass on what has come meanwhile."""
         news, self._news = self._news, []

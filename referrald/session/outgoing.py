@@ -64,11 +64,26 @@ class Outgoing:
             return
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
-        if self._produced > WATCHED_FROM and not self._registered and not self._closing:
-            self._registered = True
-            self.transport.registerProducer(self, True)
+        if self._produced > WATCHED_FROM and not self._closing:
+            self._watch()
         self._produced = self._produced if not self._registered else 0
         self.transport.write(data)
+
+    def outlet(self) -> Any:
+        """Give the transport to whoever sends by itself; None where that is not possible.
+
+        It takes bytes in order, and tells the session when it is full.
+        """
+        if self._out or self._closing or not hasattr(self.transport, "send_now"):
+            return None
+        self._watch()
+        return self.transport
+
+    def _watch(self) -> None:
+        """Ask the transport to be told of a full buffer."""
+        if not self._registered:
+            self._registered = True
+            self.transport.registerProducer(self, True)
 
     def untagged(self, *parts: bytes) -> None:
         """Send one untagged response."""

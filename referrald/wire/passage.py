@@ -44,6 +44,15 @@ class Passage:
         """True when a response has been begun and not ended."""
         return self._inside
 
+    @property
+    def missing(self) -> int:
+        """Give how much of a literal is to come, where nothing else is left to take out."""
+        return 0 if self._data else self._missing
+
+    def skip(self, size: int) -> None:
+        """Take note that so much of a literal has gone another way."""
+        self._missing -= size
+
     def feed(self, data: bytes) -> None:
         """Take in what came."""
         if not self._data:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet import error
@@ -16,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.client.transport import Trust
+from referrald.ops.link import Link
 from referrald.relay import addresses
 from referrald.relay.addresses import KEPT_FOR, STAGGER, Names, Race, literal
 from referrald.relay.outgoing import HomeReach, timers_of
@@ -278,3 +280,89 @@ class Tls(Case):
         self.turn(lambda: said)
         self.assertNotIn(b"hello", said)
         self.assertEqual(self.home.received, b"")
+
+
+class Pouring(Case):
+    """A literal goes from one link to another; both protocols see only what is around it."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.successResultOf(self.reach("127.0.0.1", self.port))
+        self.peer = self.accept()
+        self.turn(lambda: self.home.transport.connected)
+        ours, self.client = socket.socketpair()
+        self.addCleanup(self.client.close)
+        self.down = Home()
+        self.link = Link(ours, self.down, ("", 0), None, 0, self.reactor)
+        self.down.transport = self.link
+        self.told: list[int] = []
+
+    def read(self, size: int) -> bytes:
+        read = bytearray()
+        self.client.setblocking(False)
+
+        def there() -> bool:
+            with contextlib.suppress(BlockingIOError):
+                read.extend(self.client.recv(1 << 20))
+            return len(read) >= size
+
+        self.turn(there)
+        return bytes(read)
+
+    def test_all_of_it_goes_through_and_the_rest_is_told_to_the_protocol(self) -> None:
+        data = bytes(range(256)) * 8192
+        self.home.transport.pour(len(data), self.link, self.told.append)
+        sending = threading.Thread(target=self.peer.sendall, args=(data + b")\r\n",))
+        sending.start()
+        self.assertEqual(self.read(len(data)), data)
+        sending.join()
+        self.turn(lambda: self.home.received)
+        self.assertEqual(self.home.received, b")\r\n")
+        self.assertEqual(sum(self.told), len(data))
+
+    def test_it_goes_behind_what_waits(self) -> None:
+        first = b"a" * 3_000_000
+        self.link.write(first)
+        self.home.transport.pour(5, self.link, self.told.append)
+        self.peer.sendall(b"later")
+        self.turn(lambda: self.told)
+        self.assertEqual(self.read(len(first) + 5), first + b"later")
+
+    def test_who_reads_slowly_is_waited_for(self) -> None:
+        home = self.home.transport
+        producer: Any = SimpleNamespace(
+            pauseProducing=home.pauseProducing, resumeProducing=home.resumeProducing
+        )
+        self.link.registerProducer(producer, True)
+        data = b"x" * 20_000_000
+        home.pour(len(data), self.link, self.told.append)
+        sending = threading.Thread(target=self.peer.sendall, args=(data,))
+        sending.start()
+        for _ in range(200):
+            self.reactor.turn()
+        self.assertLess(sum(self.told), len(data) - 1_000_000)
+        self.assertEqual(len(self.read(len(data))), len(data))
+        sending.join()
+
+    def test_nothing_goes_through_once_it_is_being_closed(self) -> None:
+        self.home.transport.pour(1_000, self.link, self.told.append)
+        self.home.transport.loseConnection()
+        self.peer.sendall(b"x" * 100)
+        self.peer.close()
+        self.turn(lambda: self.home.lost)
+        self.assertEqual(self.told, [])
+
+    def test_an_end_in_the_middle_is_told(self) -> None:
+        self.home.transport.pour(1_000, self.link, self.told.append)
+        self.peer.sendall(b"x" * 100)
+        self.peer.close()
+        self.turn(lambda: self.home.lost)
+        self.assertEqual(self.told, [100])
+        self.assertEqual(self.home.received, b"")
+
+    def test_a_client_that_has_gone_is_no_trouble(self) -> None:
+        self.link.abortConnection()
+        self.home.transport.pour(100, self.link, self.told.append)
+        self.peer.sendall(b"x" * 100)
+        self.turn(lambda: self.told)
+        self.assertEqual(self.told, [100])
