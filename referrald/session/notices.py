@@ -320,8 +320,7 @@ def _gone(view: View, changes: Changes) -> Iterable[int]:
     """Name the messages that the client knows and that are there no more."""
     if changes.uids is None:
         return changes.gone
-    there = frozenset(changes.uids)
-    return [uid for uid in view.uids if uid not in there]
+    return set(view.uids).difference(changes.uids)
 
 
 def _nothing() -> None:

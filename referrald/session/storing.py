@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
 MODES: Final = {"": 0, "+": 1, "-": -1}
-BATCH: Final = 5000
+BATCH: Final = 2500
 """Messages whose flags are changed in one go."""
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from referrald.wire.sets import SequenceSet
@@ -71,12 +71,15 @@ class View:
         self.uids = self.uids + new if new else self.uids
         return bool(new)
 
-    def drop(self, gone: Container[int]) -> list[int]:
+    def drop(self, gone: Iterable[int]) -> list[int]:
         """Forget messages that are gone.
 
         Gives their numbers, highest first: each is right when it is told.
         """
-        numbers = [number for number, uid in enumerate(self.uids, 1) if uid in gone]
-        if numbers:
-            self.uids = array(UID, (uid for uid in self.uids if uid not in gone))
+        numbers = [number for uid in sorted(gone) if (number := self.number(uid)) is not None]
+        kept, end = array(UID), 0
+        for number in numbers:
+            kept += self.uids[end : number - 1]
+            end = number
+        self.uids = kept + self.uids[end:] if numbers else self.uids
         return numbers[::-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from zope.interface import implementer
 
@@ -14,7 +14,7 @@ from referrald.mailmodel import Changes, Column, FolderState, Placed, Stored, St
 from referrald.mime import matching
 from referrald.query import Found, Query
 from referrald.store.contents import MemoryContent
-from referrald.store.describing import date_time, describe
+from referrald.store.describing import FROM_CONTENT, date_time, describe
 from referrald.store.mailbox import Mailbox, Message
 from referrald.store.pausing import Pauses
 from referrald.store.searched import Shelf
@@ -76,7 +76,10 @@ class MemoryFolder:
 
     async def rows(self, uids: Sequence[int], columns: Sequence[Column]) -> list[Any]:
         """Give for each message a tuple of its UID and the columns."""
-        return [_row(message, columns) for message in self._here().pick(uids)]
+        messages = self._here().pick(uids)
+        if FROM_CONTENT.isdisjoint(columns):
+            return _plain_rows(messages, columns)
+        return [_row(message, columns) for message in messages]
 
     async def read(self, uid: int) -> MemoryContent | None:
         """Open a message for reading, None when it is gone."""
@@ -148,12 +151,20 @@ class MemoryFolder:
         self._ends.clear()
 
 
+_PLAIN: Final[dict[Column, Callable[[Message], Any]]] = {
+    "flags": lambda message: " ".join(message.flags).encode("ascii"),
+    "modseq": lambda message: message.modseq,
+    "size": lambda message: len(message.content),
+    "received": lambda message: date_time(message.received),
+}
+
+
+def _plain_rows(messages: Sequence[Message], columns: Sequence[Column]) -> list[Any]:
+    """Give rows that have nothing of the messages' bytes; very many may be asked for."""
+    found = [list(map(_PLAIN[column], messages)) for column in columns]
+    return list(zip((message.uid for message in messages), *found, strict=True))
+
+
 def _row(message: Message, columns: Sequence[Column]) -> tuple[Any, ...]:
     found = describe(message.content, columns)
-    plain = {
-        "flags": " ".join(message.flags).encode("ascii"),
-        "modseq": message.modseq,
-        "size": len(message.content),
-        "received": date_time(message.received),
-    }
-    return (message.uid, *(found.get(column, plain.get(column)) for column in columns))
+    return (message.uid, *(found[c] if c in found else _PLAIN[c](message) for c in columns))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
@@ -38,6 +40,12 @@ class Views(SynchronousTestCase):
     def test_a_range_of_all_uids_costs_nothing(self) -> None:
         view = View([3, 4_000_000_000])
         self.assertEqual(view.pick(SequenceSet.parse(b"1:4294967295"), True), view.uids)
+
+    def test_very_many_take_little_room(self) -> None:
+        view = View(range(1, 100_001))
+        self.assertLess(sys.getsizeof(view.uids), 1_000_000)
+        self.assertEqual(view.drop(range(2, 100_001, 2))[:2], [100_000, 99_998])
+        self.assertEqual((len(view), view.last_uid, view.number(99_999)), (50_000, 99_999, 50_000))
 
     @given(UIDS, SETS)
     def test_uids_are_picked_as_each_alone_would_be(
