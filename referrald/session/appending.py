@@ -6,13 +6,14 @@ of another server, or of an IAccount, gets whole messages: those are held in mem
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 
 from referrald.errors import MailboxInUse, MailboxReferral, NoSuchMailbox, WireError
 from referrald.mailmodel import NewMessage, ReferMailbox
+from referrald.mime.recoding import NulInText, Recoder
 from referrald.model import Refuse
 from referrald.session import answers, beyond, naming, transfer, uidplus
 from referrald.session.accounts import append_limit
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
 
 TOO_BIG: Final = no("That message is too big.", Code("TOOBIG"))
 CANCELLED: Final = no("Nothing was appended: there is a message of no bytes.")
-UNKNOWN_CTE: Final = no("A message with NUL cannot be kept as it is.", Code("UNKNOWN-CTE"))
+UNKNOWN_CTE: Final = no("NUL is kept in binary parts only.", Code("UNKNOWN-CTE"))
 NOT_ENABLED: Final = "UTF8 needs ENABLE UTF8=ACCEPT."
 
 
 class Arriving:
     """A message that is coming in.
 
-    incoming: what takes it, an `IIncoming`. binary: it comes as a literal8, which may hold NUL; no
-    BODY[] could give that back (RFC 3516 section 4.4).
+    incoming: what takes it, an `IIncoming`. binary: it comes as a literal8, which may hold NUL,
+    and is written such that BODY[] can give it back (RFC 3516 section 4.4).
     """
 
     def __init__(self, name: str, size: int, incoming: Any, binary: bool) -> None:
@@ -44,19 +45,25 @@ class Arriving:
         self.size = size
         self.incoming = incoming
         self.error: Exception | None = None
-        self._binary = binary
+        self._recoder = Recoder() if binary else None
         self._writing = self._over = False
 
     async def write(self, data: bytes) -> None:
         """Hand on the next bytes; what goes wrong is told when the command is complete."""
+        recoder = self._recoder
+        await self._hand_on(lambda: data if recoder is None else recoder.feed(data))
+
+    async def _hand_on(self, next_bytes: Callable[[], bytes]) -> None:
         if self.error is not None:
             return
         self._writing = True
         try:
-            if self._binary and b"\0" in data:
-                raise StatusError(UNKNOWN_CTE)
-            await self.incoming.write(data)
-        except Exception as error:  # noqa: BLE001 - raised again by `content`
+            data = next_bytes()
+            if data:
+                await self.incoming.write(data)
+        except NulInText:
+            self.error = StatusError(UNKNOWN_CTE)
+        except Exception as error:  # noqa: BLE001 - raised again by `check`
             self.error = error
         finally:
             self._writing = False
@@ -69,10 +76,16 @@ class Arriving:
         if not self._writing:
             self.incoming.discard()
 
-    def content(self) -> Any:
-        """Give what a `NewMessage` is made of, or raise what went wrong."""
+    def check(self) -> None:
+        """Raise what has gone wrong so far."""
         if self.error is not None:
             raise self.error
+
+    async def content(self) -> Any:
+        """Give what a `NewMessage` is made of, now that all has come; or raise what went wrong."""
+        if self._recoder is not None:
+            await self._hand_on(self._recoder.close)
+        self.check()
         return self.incoming.value if isinstance(self.incoming, Held) else self.incoming
 
 
@@ -91,7 +104,7 @@ async def admit(
     if heading.utf8 and "UTF8=ACCEPT" not in session.enabled:
         raise WireError(NOT_ENABLED)
     for each in before:
-        each.content()
+        each.check()
     if not size:
         raise StatusError(CANCELLED)
     name = await naming.meant(session, name)
@@ -106,19 +119,24 @@ async def admit(
             raise error
         incoming: Any = Held()
     else:
-        incoming = await _incoming(session, name, heading, size)
-    if isinstance(incoming, Held):
-        # All of them are in memory at a time.
-        size += sum(each.size for each in before)
-    if size > session.door.limits.literal_authenticated:
+        incoming = await _incoming(session, name, heading, size, binary)
+    # Of those that are held all are in memory at a time.
+    others = sum(each.size for each in before) if isinstance(incoming, Held) else 0
+    if others + size > session.door.limits.literal_authenticated:
         incoming.discard()
         raise StatusError(TOO_BIG)
     return Arriving(name, size, incoming, binary)
 
 
-async def _incoming(session: ReferralServer, name: str, heading: Heading, size: int) -> Any:
-    if size > append_limit(session):
+async def _incoming(
+    session: ReferralServer, name: str, heading: Heading, size: int, binary: bool
+) -> Any:
+    limit = append_limit(session)
+    if size > limit:
         raise StatusError(TOO_BIG)
+    if binary:
+        # It may be longer in base64.
+        size = min(2 * size + 1000, limit)
     try:
         if any(flag[0] == "\\" and flag not in SYSTEM_FLAGS.values() for flag in heading.flags):
             async with target(session, name) as folder:
@@ -135,17 +153,18 @@ async def _incoming(session: ReferralServer, name: str, heading: Heading, size: 
 async def append(session: ReferralServer, name: str, messages: tuple[Appended, ...]) -> Answer:
     """Put messages into a mailbox, all or none."""
     try:
-        contents = [_new(message) for message in messages]
+        contents = [await _new(message) for message in messages]
         return await _append(session, await naming.meant(session, name), contents)
     finally:
         session.forget_arriving()
 
 
-def _new(message: Appended) -> NewMessage:
+async def _new(message: Appended) -> NewMessage:
     streamed = message.literal.streamed
     assert streamed is not None, "taken by `admit`"
     heading = message.heading
-    return NewMessage(content=streamed.sink.content(), flags=heading.flags, received=heading.date)
+    content = await streamed.sink.content()
+    return NewMessage(content=content, flags=heading.flags, received=heading.date)
 
 
 async def _append(session: ReferralServer, name: str, messages: list[NewMessage]) -> Answer:

@@ -25,6 +25,25 @@ class Binary(SynchronousTestCase):
         self.assertEqual(self.client.say(b"x APPEND INBOX ~{3}\r\n"), b"+ Ready.\r\n")
         self.assertIn(b"x OK ", self.client.say(b"abc\r\n"))
 
+    def test_a_binary_part_with_nul_is_stored_in_base64(self) -> None:
+        text = b"Content-Type: x/y\r\nContent-Transfer-Encoding: binary\r\n\r\n\0\1\2"
+        answer = say(self.client, b"APPEND INBOX ~{%d+}\r\n%b" % (len(text), text))[0]
+        self.assertTrue(answer.startswith(b"OK [APPENDUID "), answer)
+        stored = text.replace(b"binary", b"base64").replace(b"\0\1\2", b"AAEC\r\n")
+        found = fetch(self.client, b"1 (BODY.PEEK[] RFC822.SIZE)")[1]
+        self.assertEqual((found[b"BODY[]"], found[b"RFC822.SIZE"]), (stored, len(stored)))
+
+    def test_a_long_one_has_room_for_that(self) -> None:
+        text = b"Content-Transfer-Encoding: binary\r\n\r\n" + bytes(3_000_000)
+        answer = say(self.client, b"APPEND INBOX ~{%d+}\r\n%b" % (len(text), text))[0]
+        self.assertTrue(answer.startswith(b"OK [APPENDUID "), answer)
+
+    def test_nul_anywhere_else_cannot_be_kept(self) -> None:
+        for text in (b"a\0b", b"Subject: \0\r\n\r\n", b"Content-Type: text/plain\r\n\r\n\0"):
+            answer = self.client.say(b"x APPEND INBOX ~{%d+}\r\n%b\r\n" % (len(text), text))
+            self.assertEqual(answer, b"x NO [UNKNOWN-CTE] NUL is kept in binary parts only.\r\n")
+        self.assertIn(b"(MESSAGES 0)", self.client.say(b"x STATUS INBOX (MESSAGES)\r\n"))
+
     def test_nul_in_a_plain_literal_is_no_message(self) -> None:
         answer = self.client.say(b"x APPEND INBOX {3+}\r\na\0b\r\n")
         self.assertEqual(answer, b"x BAD NUL is allowed in a literal8 only.\r\n")
