@@ -8,8 +8,7 @@ count what has been noticed, and are good for nobody but the session.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.mail.imap4 import ICloseableMailbox, IMailboxListener
@@ -26,13 +25,11 @@ from referrald.mailmodel import (
     Stored,
     StoredMessage,
 )
-from referrald.mime.criteria import Need
-from referrald.mime.matching import Matcher, narrowed, steps
 from referrald.mime.parts import Part, parse
 from referrald.mime.structure import body_structure, envelope
 from referrald.query import Found, Query
-from referrald.session import byhand, edge
-from referrald.session.edge import EPOCH, ask
+from referrald.session import byhand, byquery, edge
+from referrald.session.edge import ask
 
 if TYPE_CHECKING:
     from referrald.session.foreign import ForeignAccount
@@ -239,22 +236,7 @@ class AdaptedFolder:
     async def search(self, query: Query) -> Found:
         """Find messages: each is looked at as far as the query asks for it."""
         await self._compare()
-        deep = max(Matcher(query, EPOCH).needs, default=Need.UID) > Need.ATTRIBUTES
-        found: list[int] = []
-        for batch in edge.batches(narrowed(query, self._uids)):
-            sheet = Sheet(await self.fetch(batch))
-            for uid in batch if deep else ():
-                sheet.contents[uid] = await self.content(uid)
-                await self._breathe()
-            work = steps(query, sheet, now=datetime.now(UTC))
-            while True:
-                try:
-                    next(work)
-                except StopIteration as stop:
-                    found += stop.value.uids
-                    break
-                await self._breathe()
-        return Found(uids=found)
+        return await byquery.search(self, query, self._uids, self._breathe)
 
     # -- changes -----------------------------------------------------------------------------
 
@@ -338,37 +320,6 @@ class AdaptedContent:
     def close(self) -> None:
         """Let go of it."""
         self._data = b""
-
-
-class Sheet:
-    """Some messages as a `referrald.mime.matching.Source`."""
-
-    def __init__(self, stored: Sequence[StoredMessage]) -> None:
-        self._stored = {message.uid: message for message in stored}
-        self.contents: dict[int, bytes | None] = {}
-
-    def uids(self) -> list[int]:
-        """Give the UIDs of all messages."""
-        return [*self._stored]
-
-    def attributes(self, uids: Sequence[int]) -> list[StoredMessage]:
-        """Tell what is known without reading."""
-        return [self._stored[uid] for uid in uids]
-
-    def fields(self, uids: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """Give the common fields."""
-        for uid in uids:
-            content = self.contents[uid]
-            if content is not None:
-                yield uid, _described(parse(content.replace(b"\0", b"\x80")), "fields")
-
-    def header(self, uid: int) -> bytes | None:
-        """Give a message, which has its header in it."""
-        return self.contents[uid]
-
-    def content(self, uid: int) -> bytes | None:
-        """Give a whole message."""
-        return self.contents[uid]
 
 
 async def _columns(message: Any, columns: Sequence[Column]) -> list[Any]:

@@ -37,6 +37,9 @@ MENDED: Final = {
     "UIDPLUS": ("UIDPLUS",),
     "CONDSTORE": ("CONDSTORE", "QRESYNC"),
     "BINARY": ("BINARY",),
+    "ESEARCH": ("ESEARCH",),
+    "SEARCHRES": ("SEARCHRES",),
+    "WITHIN": ("WITHIN",),
 }
 """Capabilities that hold for a mailbox elsewhere only if its server has one of these."""
 

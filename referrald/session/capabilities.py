@@ -16,6 +16,7 @@ MAILBOXES = ("MAILBOX-REFERRALS",)
 AUTHENTICATED = (
     "NAMESPACE", "UNSELECT", "IDLE", "UIDPLUS", "MOVE", "CHILDREN", "LIST-EXTENDED", "LIST-STATUS",
     "SPECIAL-USE", "MULTIAPPEND", "CONDSTORE", "BINARY",
+    "ESEARCH", "SEARCHRES", "WITHIN",
 )  # fmt: skip
 STORE = ("CREATE-SPECIAL-USE", "STATUS=SIZE")
 """What takes a mail store: an account that somebody wrote for Twisted cannot do it."""

@@ -8,21 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from referrald.errors import WireError
-from referrald.session import edge
-from referrald.session.candidate import NUMBERS, Candidate
-from referrald.session.pace import Pace
-from referrald.session.searching import CHARSETS, Search
 from referrald.session.table import Answer
-from referrald.session.targets import (
-    view_of,
-)
-from referrald.session.view import View
 from referrald.wire.reader import Command
 from referrald.wire.response import (
-    Code,
     continuation,
-    no,
-    number,
     ok,
 )
 
@@ -36,50 +25,6 @@ async def uid(session: ReferralServer, inner: Command) -> Answer:
     if spec is None:
         raise WireError("No such command with UID.")
     return await spec.handler(session, *spec.grammar(inner))
-
-
-# -- SEARCH ----------------------------------------------------------------------------------
-
-
-async def search(session: ReferralServer, wanted: Search, *, by_uid: bool = False) -> Answer:
-    """Tell which messages match (RFC 3501 section 6.4.4)."""
-    if wanted.charset is not None:
-        known = " ".join(CHARSETS)
-        return no("That charset is not known here.", Code("BADCHARSET", f"({known})"))
-    view = view_of(session)
-    pace = Pace(session.door.clock, session.door.wheel)
-    found: list[int] = []
-    for batch in edge.batches(_possible(view, wanted)):
-        for stored in await session.folder.fetch(batch):
-            its_number = view.number(stored.uid)
-            if its_number is not None:
-                candidate = Candidate(
-                    its_number, stored.uid, len(view), view.last_uid, stored, session.folder
-                )
-                if await _matches(candidate, wanted):
-                    found.append(stored.uid if by_uid else its_number)
-            await pace.breathe()
-    session.untagged(b"SEARCH", *map(number, sorted(found)))
-    return ok("Searched.")
-
-
-def _possible(view: View, wanted: Search) -> list[int]:
-    """Give the UIDs of the messages that pass the tests for which no message is needed."""
-    keys = [key for key in wanted.keys if key.cost == NUMBERS]
-    count, last = len(view), view.last_uid
-    return [
-        its_uid
-        for its_number, its_uid in enumerate(view.uids, 1)
-        if all(key.test(Candidate(its_number, its_uid, count, last)) for key in keys)
-    ]
-
-
-async def _matches(candidate: Candidate, wanted: Search) -> bool:
-    for key in wanted.keys:
-        await candidate.learn(key.cost)
-        if not key.test(candidate):
-            return False
-    return True
 
 
 # -- IDLE ------------------------------------------------------------------------------------

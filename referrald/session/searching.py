@@ -1,132 +1,179 @@
-"""SEARCH: the keys, read into tests on a message (RFC 3501 section 6.4.4)."""
+"""SEARCH: its arguments, read into what a store can be asked (RFC 3501 section 6.4.4).
+
+Message numbers, ``*`` and ``$`` mean something only in the selected mailbox: a key is a query as
+soon as it is told what the client knows of that (`referrald.session.view.View`).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import date
 from typing import Final
 
 import attrs
 
 from referrald.errors import WireError
-from referrald.session.candidate import ATTRIBUTES, CONTENT, NUMBERS, Candidate
+from referrald.query import (
+    All,
+    Body,
+    Changed,
+    Compare,
+    Either,
+    Flag,
+    Header,
+    Larger,
+    Not,
+    Older,
+    Query,
+    Received,
+    Sent,
+    Smaller,
+    Text,
+    Younger,
+)
+from referrald.session.charsets import codec_of, decoded
 from referrald.session.edge import MONTHS
+from referrald.session.view import View
 from referrald.wire.arguments import Arguments
 from referrald.wire.reader import Command
-from referrald.wire.sets import Numbers, SequenceSet
-
-CHARSETS: Final = ("US-ASCII", "UTF-8")
 
 MAX_KEYS: Final = 1000
 MAX_DEPTH: Final = 200
 """Keys of one search, and how deep they may stand in NOT, OR and parentheses."""
 
-Test = Callable[[Candidate], bool]
+MAX_NUMBER64: Final = (1 << 63) - 1
+RESULTS: Final = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
+"""What can be asked for with RETURN (RFC 4731, RFC 5182)."""
+
+Key = Callable[[View], Query]
 
 
-@attrs.frozen
-class Key:
-    """A search key: how much it has to know of a message, and the test."""
-
-    cost: int
-    test: Test
-
-
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class Search:
-    """A whole search; ``charset`` is set, and ``keys`` are empty, where it is an unknown one.
+    """A whole search.
 
-    A message matches that passes the tests of all keys; they come with the cheap ones first.
+    results: what RETURN asks for, None without it. charset: as the client named it, if it did;
+    ``known`` is whether it can be decoded, and ``key`` means nothing where it cannot.
+    modseq: whether the key MODSEQ is in it.
     """
 
-    keys: Sequence[Key]
+    tag: bytes
+    key: Key
+    results: frozenset[str] | None = None
     charset: str | None = None
+    known: bool = True
+    modseq: bool = False
 
 
 def search(command: Command) -> tuple[Search]:
     """Read SEARCH."""
     arguments = Arguments(command)
-    reader = _Keys(arguments)
-    charset = reader.charset()
-    if charset is not None:
-        if charset.upper() not in CHARSETS:
-            return (Search((), charset),)
-        arguments.space()
+    results = _results(arguments)
+    charset = _charset(arguments)
+    codec = "utf-8" if charset is None else codec_of(charset)
+    read = {"tag": command.tag, "results": results, "charset": charset}
+    if codec is None:
+        return (Search(key=lambda view: All(), known=False, **read),)  # type: ignore[arg-type]
+    reader = _Keys(arguments, codec)
     keys = [reader.key(0)]
     while not arguments.at_end:
         arguments.space()
         keys.append(reader.key(0))
-    return (Search(sorted(keys, key=_cost)),)
-
-
-def _cost(key: Key) -> int:
-    return key.cost
+    return (Search(key=_all(keys), modseq=reader.modseq, **read),)  # type: ignore[arg-type]
 
 
 _WORD = re.compile(rb"[A-Za-z]+")
 _CHARSET = re.compile(rb"CHARSET ", re.IGNORECASE)
+_RETURN = re.compile(rb"RETURN (?=\()", re.IGNORECASE)
 _DATE = re.compile(rb'(")?([0-9]{1,2})-([A-Za-z]{3})-([0-9]{4})(?(1)")')
+_NUMBER64 = re.compile(rb"[0-9]{1,19}+(?![0-9])")
+_ENTRY_TYPE = re.compile(rb"(?:priv|shared|all)(?= )", re.IGNORECASE)
 
 
-def _flag(name: str, wanted: bool) -> Key:
-    flag = name.lower()
-    return Key(ATTRIBUTES, lambda message: (flag in message.flags) is wanted)
+def _results(arguments: Arguments) -> frozenset[str] | None:
+    """Take ``RETURN (…) ``, None when something else comes; none of them is ``ALL``."""
+    if not _comes(arguments, _RETURN):
+        return None
+    words = arguments.paren(arguments.atom, empty=True)
+    found = frozenset(word.decode("ascii").upper() for word in words) or frozenset({"ALL"})
+    if not found <= RESULTS:
+        raise WireError("Unknown search result option.")
+    arguments.space()
+    return found
 
 
-def _all(keys: Iterable[Key]) -> Key:
-    inner = sorted(keys, key=_cost)
-    return Key(inner[-1].cost, lambda message: all(key.test(message) for key in inner))
+def _charset(arguments: Arguments) -> str | None:
+    """Take ``CHARSET name ``, None when something else comes."""
+    if not _comes(arguments, _CHARSET):
+        return None
+    name = arguments.astring().decode("latin-1")
+    arguments.space()
+    return name
 
 
-SIMPLE: Final = {
-    b"ALL": Key(NUMBERS, lambda message: True),
-    b"OLD": _flag("\\Recent", False),
-    b"RECENT": _flag("\\Recent", True),
-    b"NEW": _all([_flag("\\Recent", True), _flag("\\Seen", False)]),
+def _comes(arguments: Arguments, pattern: re.Pattern[bytes]) -> bool:
+    try:
+        arguments.production(pattern, "a search key")
+    except WireError:
+        return False
+    return True
+
+
+def _fixed(query: Query) -> Key:
+    return lambda view: query
+
+
+def _all(keys: list[Key]) -> Key:
+    return keys[0] if len(keys) == 1 else lambda view: All(tuple(key(view) for key in keys))
+
+
+_RECENT: Final = Flag("\\Recent")
+SIMPLE: Final[dict[bytes, Query]] = {
+    b"ALL": All(),
+    b"OLD": Not(_RECENT),
+    b"RECENT": _RECENT,
+    b"NEW": All((_RECENT, Not(Flag("\\Seen")))),
 }
 for _name in ("Answered", "Deleted", "Draft", "Flagged", "Seen"):
-    SIMPLE[_name.upper().encode("ascii")] = _flag(f"\\{_name}", True)
-    SIMPLE[b"UN" + _name.upper().encode("ascii")] = _flag(f"\\{_name}", False)
+    SIMPLE[_name.upper().encode("ascii")] = Flag(f"\\{_name}")
+    SIMPLE[b"UN" + _name.upper().encode("ascii")] = Not(Flag(f"\\{_name}"))
 
 FIELDS: Final = frozenset({b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO"})
 
-DATES: Final[dict[bytes, tuple[bool, Callable[[date, date], bool]]]] = {
-    b"BEFORE": (False, date.__lt__),
-    b"ON": (False, date.__eq__),
-    b"SINCE": (False, date.__ge__),
-    b"SENTBEFORE": (True, date.__lt__),
-    b"SENTON": (True, date.__eq__),
-    b"SENTSINCE": (True, date.__ge__),
+DATES: Final[dict[bytes, tuple[type[Received | Sent], Compare]]] = {
+    b"BEFORE": (Received, "<"),
+    b"ON": (Received, "="),
+    b"SINCE": (Received, ">="),
+    b"SENTBEFORE": (Sent, "<"),
+    b"SENTON": (Sent, "="),
+    b"SENTSINCE": (Sent, ">="),
 }
 
 
 class _Keys:
-    """Reads keys, one after another."""
+    """Reads keys, one after another; strings are in the charset of ``codec``."""
 
-    def __init__(self, arguments: Arguments) -> None:
+    def __init__(self, arguments: Arguments, codec: str) -> None:
         self.arguments = arguments
+        self.codec = codec
         self.count = 0
+        self.modseq = False
         self.readers: dict[bytes, Callable[[int], Key]] = {
             b"NOT": self._not,
             b"OR": self._or,
-            b"BODY": lambda depth: self._body(),
-            b"TEXT": lambda depth: self._text(),
-            b"HEADER": lambda depth: self._header(),
-            b"KEYWORD": lambda depth: self._keyword(True),
-            b"UNKEYWORD": lambda depth: self._keyword(False),
-            b"LARGER": lambda depth: self._larger(),
-            b"SMALLER": lambda depth: self._smaller(),
-            b"UID": lambda depth: self._uid(),
+            b"UID": lambda depth: self._messages(by_uid=True),
+            b"BODY": lambda depth: _fixed(Body(self._string())),
+            b"TEXT": lambda depth: _fixed(Text(self._string())),
+            b"HEADER": lambda depth: _fixed(self._header()),
+            b"KEYWORD": lambda depth: _fixed(self._keyword()),
+            b"UNKEYWORD": lambda depth: _fixed(Not(self._keyword())),
+            b"LARGER": lambda depth: _fixed(Larger(self._number64())),
+            b"SMALLER": lambda depth: _fixed(Smaller(self._number64())),
+            b"OLDER": lambda depth: _fixed(Older(self.arguments.nz_number())),
+            b"YOUNGER": lambda depth: _fixed(Younger(self.arguments.nz_number())),
+            b"MODSEQ": lambda depth: _fixed(self._changed()),
         }
-
-    def charset(self) -> str | None:
-        """Take ``CHARSET name``, None when something else comes."""
-        try:
-            self.arguments.production(_CHARSET, "a charset")
-        except WireError:
-            return None
-        return self.arguments.astring().decode("latin-1")
 
     def key(self, depth: int) -> Key:
         """Take one key."""
@@ -136,74 +183,66 @@ class _Keys:
         arguments = self.arguments
         ahead = arguments.peek()
         if ahead == ord("("):
-            return _all(arguments.paren(lambda: self.key(depth + 1)))
-        if ahead >= 0 and ahead in b"*0123456789":
-            return _in_set(arguments.sequence_set())
+            return _all(list(arguments.paren(lambda: self.key(depth + 1))))
+        if ahead >= 0 and ahead in b"$*0123456789":
+            return self._messages(by_uid=False)
         word = arguments.production(_WORD, "a search key")[0].upper()
         known = SIMPLE.get(word)
         if known is not None:
-            return known
+            return _fixed(known)
         if word not in FIELDS and word not in DATES and word not in self.readers:
             raise WireError("Unknown search key.")
         arguments.space()
         if word in FIELDS:
-            return _contains(word.lower(), self._string())
+            return _fixed(Header(word.decode("ascii"), self._string()))
         if word in DATES:
-            return self._date(word)
+            return _fixed(self._date(word))
         return self.readers[word](depth + 1)
 
     def _not(self, depth: int) -> Key:
         inner = self.key(depth)
-        return Key(inner.cost, lambda message: not inner.test(message))
+        return lambda view: Not(inner(view))
 
     def _or(self, depth: int) -> Key:
-        one = self.key(depth)
+        first = self.key(depth)
         self.arguments.space()
-        first, second = sorted((one, self.key(depth)), key=_cost)
-        return Key(second.cost, lambda message: first.test(message) or second.test(message))
+        second = self.key(depth)
+        return lambda view: Either(first(view), second(view))
 
-    def _body(self) -> Key:
-        text = self._string()
-        return Key(CONTENT, lambda message: text in message.body)
+    def _messages(self, *, by_uid: bool) -> Key:
+        messages = self.arguments.sequence_set()
+        return lambda view: view.meant(messages, by_uid)
 
-    def _text(self) -> Key:
-        text = self._string()
-        return Key(CONTENT, lambda message: text in message.whole)
-
-    def _header(self) -> Key:
-        name = self.arguments.astring().lower()
+    def _header(self) -> Header:
+        name = self.arguments.astring().decode("latin-1")
         self.arguments.space()
-        return _contains(name, self._string())
+        return Header(name, self._string())
 
-    def _keyword(self, wanted: bool) -> Key:
-        return _flag(self.arguments.atom().decode("ascii"), wanted)
+    def _keyword(self) -> Flag:
+        return Flag(self.arguments.atom().decode("ascii"))
 
-    def _larger(self) -> Key:
-        size = self.arguments.number()
-        return Key(ATTRIBUTES, lambda message: message.size > size)
+    def _date(self, word: bytes) -> Query:
+        kind, compare = DATES[word]
+        return kind(compare, _day(self.arguments.production(_DATE, "a date")))
 
-    def _smaller(self) -> Key:
-        size = self.arguments.number()
-        return Key(ATTRIBUTES, lambda message: message.size < size)
+    def _changed(self) -> Changed:
+        """Take a modification sequence; those of single flags are not kept apart (RFC 7162)."""
+        self.modseq = True
+        if self.arguments.peek() == ord('"'):
+            self.arguments.string()
+            self.arguments.space()
+            self.arguments.production(_ENTRY_TYPE, "priv, shared or all")
+            self.arguments.space()
+        return Changed(self._number64())
 
-    def _uid(self) -> Key:
-        return _in_uids(self.arguments.sequence_set())
-
-    def _date(self, word: bytes) -> Key:
-        sent, compare = DATES[word]
-        day = _day(self.arguments.production(_DATE, "a date"))
-        if not sent:
-            return Key(ATTRIBUTES, lambda message: compare(message.arrived, day))
-        return Key(
-            CONTENT,
-            lambda message: message.sent is not None and compare(message.sent, day),
-        )
+    def _number64(self) -> int:
+        number = int(self.arguments.production(_NUMBER64, "a number")[0])
+        if number > MAX_NUMBER64:
+            raise WireError("Number too big.")
+        return number
 
     def _string(self) -> str:
-        try:
-            return self.arguments.astring().decode("utf-8").casefold()
-        except UnicodeDecodeError:
-            raise WireError("The string is not in the charset.") from None
+        return decoded(self.arguments.astring(), self.codec)
 
 
 def _day(match: re.Match[bytes]) -> date:
@@ -212,33 +251,3 @@ def _day(match: re.Match[bytes]) -> date:
         return date(int(year), MONTHS.index(month.decode("ascii").title()) + 1, int(day))
     except ValueError:
         raise WireError("No such date.") from None
-
-
-def _contains(name: bytes, text: str) -> Key:
-    return Key(CONTENT, lambda message: any(text in value for value in message.values(name)))
-
-
-def _in_set(messages: SequenceSet) -> Key:
-    meant = _Resolved(messages)
-    return Key(NUMBERS, lambda message: message.number in meant.up_to(message.count))
-
-
-def _in_uids(messages: SequenceSet) -> Key:
-    meant = _Resolved(messages)
-    return Key(NUMBERS, lambda message: message.uid in meant.up_to(message.last_uid))
-
-
-class _Resolved:
-    """A set resolved once for all messages of a mailbox."""
-
-    def __init__(self, messages: SequenceSet) -> None:
-        self._messages = messages
-        self._largest = -1
-        self._numbers = Numbers(())
-
-    def up_to(self, largest: int) -> Numbers:
-        """Give the numbers."""
-        if largest != self._largest:
-            self._largest = largest
-            self._numbers = self._messages.resolve(largest)
-        return self._numbers

@@ -9,8 +9,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from heapq import merge
 from typing import Final
 
+from referrald.query import Uids
 from referrald.wire.sets import SequenceSet
 
 UID: Final = "I"
@@ -18,10 +20,14 @@ UID: Final = "I"
 
 
 class View:
-    """The UIDs of the messages that the client knows of, ascending."""
+    """The UIDs of the messages that the client knows of, ascending.
+
+    saved: those that ``$`` stands for (RFC 5182), ascending; some may be gone.
+    """
 
     def __init__(self, uids: Iterable[int] = ()) -> None:
         self.uids = array(UID, uids)
+        self.saved: Sequence[int] = ()
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -43,13 +49,31 @@ class View:
         number that is no message.
         """
         uids = self.uids
+        if by_uid:
+            ranges = messages.resolve(self.last_uid).ranges
+            runs = [self._numbers(each.start, each.stop - 1) for each in ranges]
+        elif messages.spans and (not uids or messages.highest > len(uids)):
+            return None
+        else:
+            runs = list(messages.resolve(len(uids)).ranges)
+        if messages.saved:
+            runs = _joined(merge(runs, (self._numbers(uid, uid) for uid in self.saved), key=_start))
+        return [run for run in runs if run]
+
+    def _numbers(self, low: int, high: int) -> range:
+        """Give the message numbers of UIDs from ``low`` to ``high``."""
+        return range(bisect_left(self.uids, low) + 1, bisect_right(self.uids, high) + 1)
+
+    def meant(self, messages: SequenceSet, by_uid: bool) -> Uids:
+        """Give what a set means as ranges of UIDs; numbers of no message are passed over."""
+        uids = self.uids
+        numbers = messages.resolve(self.last_uid if by_uid else len(uids)).ranges
         if not by_uid:
-            if not uids or messages.highest > len(uids):
-                return None
-            return list(messages.resolve(len(uids)).ranges)
-        ranges = messages.resolve(self.last_uid).ranges
-        pieces = ((bisect_left(uids, r.start), bisect_right(uids, r.stop - 1)) for r in ranges)
-        return [range(begin + 1, end + 1) for begin, end in pieces if begin < end]
+            numbers = tuple(range(uids[run.start - 1], uids[run.stop - 2] + 1) for run in numbers)
+        if messages.saved:
+            saved = (range(uid, uid + 1) for uid in self.saved)
+            numbers = tuple(_joined(merge(numbers, saved, key=_start)))
+        return Uids(tuple((run.start, run.stop - 1) for run in numbers))
 
     def pick(self, messages: SequenceSet, by_uid: bool) -> Sequence[int] | None:
         """Give the UIDs that a set means; None where it names a number that is no message."""
@@ -83,3 +107,18 @@ class View:
             end = number
         self.uids = kept + self.uids[end:] if numbers else self.uids
         return numbers[::-1]
+
+
+def _start(run: range) -> int:
+    return run.start
+
+
+def _joined(runs: Iterable[range]) -> list[range]:
+    """Put ranges whose starts ascend, but which may overlap, together."""
+    joined: list[range] = []
+    for run in runs:
+        if joined and run.start <= joined[-1].stop:
+            joined[-1] = range(joined[-1].start, max(run.stop, joined[-1].stop))
+        else:
+            joined.append(run)
+    return joined

@@ -17,9 +17,8 @@ TURN: Final = 0.005
 class Pauses:
     """The pauses between the steps of long work; there are none without a reactor."""
 
-    def __init__(self, reactor: Any = None, turn: float = TURN) -> None:
+    def __init__(self, reactor: Any = None) -> None:
         self._reactor = reactor
-        self._turn = turn
 
     async def between(self, steps: Generator[None, None, Result]) -> Result:
         """Go through the steps, and give what they come to."""
@@ -31,7 +30,7 @@ class Pauses:
                 except StopIteration as stop:
                     result: Result = stop.value
                     return result
-                if self._reactor is not None and monotonic() - since >= self._turn:
+                if self._reactor is not None and monotonic() - since >= TURN:
                     await self._pause()
                     since = monotonic()
         finally:

@@ -34,7 +34,7 @@ _QUOTED = re.compile(tokens.QUOTED).match
 _ESCAPE = re.compile(rb'\\(["\\])')
 _NIL = re.compile(rb"(?i:NIL)(?![" + tokens.ASTRING + rb"])").match
 _NUMBER = re.compile(rb"[0-9]++").match
-_SET = re.compile(rb"[0-9*:,]++").match
+_SET = re.compile(rb"[0-9*:,$]++").match
 _FLAG = re.compile(rb"\\?[" + tokens.ATOM + rb"]++").match
 _DATE_TIME = re.compile(
     rb'"( [0-9]|[0-9]{2})-([A-Za-z]{3})-([0-9]{4}) '

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -156,6 +156,11 @@ def number(value: int) -> Wire:
     if not 0 <= value < 1 << 63:
         raise ValueError("not an IMAP number")
     return Wire(b"%d" % value)
+
+
+def numbers(values: Iterable[int]) -> Wire:
+    """Render message numbers or UIDs, of which there may be very many, with spaces between."""
+    return Wire(b" ".join([b"%d" % value for value in values]))
 
 
 def quoted(value: str | bytes) -> Wire:

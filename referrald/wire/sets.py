@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Final
 
@@ -38,14 +38,21 @@ class Numbers:
 
 @attrs.frozen
 class SequenceSet:
-    """A set as the client wrote it; ``spans`` are its pairs in order, with `STAR` for ``*``."""
+    """A set as the client wrote it; ``spans`` are its pairs in order, with `STAR` for ``*``.
+
+    saved: ``$`` is in it, what the last search has saved (RFC 5182).
+    """
 
     spans: tuple[tuple[int, int], ...]
+    saved: bool = False
 
     @classmethod
     def parse(cls, raw: bytes) -> SequenceSet:
         """Parse a set in linear time; raises `WireError`."""
-        return cls(tuple(map(_span, raw.split(b","))))
+        pieces = raw.split(b",")
+        # RFC 9051 section 9 has ``$`` at the end only.
+        saved = pieces[-1] == b"$"
+        return cls(tuple(map(_span, pieces[:-1] if saved else pieces)), saved)
 
     @property
     def highest(self) -> int:
@@ -53,10 +60,10 @@ class SequenceSet:
 
         A command with a message number beyond the mailbox is answered BAD.
         """
-        return max(map(max, self.spans))
+        return max(map(max, self.spans), default=0)
 
     def resolve(self, largest: int) -> Numbers:
-        """Give the numbers up to ``largest``, which is also what ``*`` stands for.
+        """Give the numbers up to ``largest``, which is also what ``*`` stands for, without ``$``.
 
         For UIDs, test those that exist with ``in``: there may be four thousand million others.
         """
@@ -83,9 +90,24 @@ class SequenceSet:
         return iter(self.resolve(largest))
 
     def __str__(self) -> str:
-        return ",".join(
+        spans = (
             _name(low) if low == high else f"{_name(low)}:{_name(high)}" for low, high in self.spans
         )
+        return ",".join((*spans, "$") if self.saved else spans)
+
+
+def spelled(numbers: Iterable[int]) -> bytes:
+    """Write numbers that ascend as a set; empty for none."""
+    runs: list[bytes] = []
+    first = last = 0
+    for number in chain(numbers, (0,)):
+        if number == last + 1 and last:
+            last = number
+            continue
+        if last:
+            runs.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
+        first = last = number
+    return b",".join(runs)
 
 
 def _name(number: int) -> str:

@@ -32,7 +32,9 @@ def done(work: Any) -> Any:
 class Site:
     """bob lives here; ``carol`` lives elsewhere, and may read what is public here."""
 
-    def __init__(self, *contents: bytes, public: str = "Public", **changes: Any) -> None:
+    def __init__(
+        self, *contents: bytes, public: str = "Public", pauses: bool = False, **changes: Any
+    ) -> None:
         self.clock = Clock()
         homes = {"bob": Home(), "carol": Home(servers=(OTHER,), public_here=True)}
         self.backend = MemoryBackend(homes)
@@ -48,7 +50,8 @@ class Site:
         self.routing = MailboxRouting()
         self.routing.use(self.router)
         self.backend.watch(self._changed)
-        self.store = MemoryStore(public=public, clock=lambda: 1000.0)
+        reactor = self.clock if pauses else None
+        self.store = MemoryStore(public=public, clock=lambda: 1000.0, reactor=reactor)
         self.house = House(realm=MailRealm(self.store, self.routing, OWN), **changes)
         self.fill("INBOX", *contents)
 

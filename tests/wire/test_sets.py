@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import WireError
-from referrald.wire.sets import SequenceSet
+from referrald.wire.sets import SequenceSet, spelled
 from tests.proves import proves
 
 ends = st.one_of(st.just("*"), st.integers(1, 30).map(str))
@@ -60,12 +60,43 @@ class Sets(SynchronousTestCase):
         self.assertEqual(SequenceSet.parse(b"3,9:4,*").highest, 9)
         self.assertEqual(SequenceSet.parse(b"*").highest, 0)
 
+    def test_what_was_saved_may_stand_at_the_end(self) -> None:
+        for raw in (b"$", b"2:3,$"):
+            parsed = SequenceSet.parse(raw)
+            self.assertTrue(parsed.saved)
+            self.assertEqual(str(parsed).encode(), raw)
+        self.assertEqual((SequenceSet.parse(b"$").spans, SequenceSet.parse(b"$").highest), ((), 0))
+
+    @given(st.sets(st.integers(1, 30)))
+    def test_numbers_are_spelled_as_a_short_set(self, numbers: set[int]) -> None:
+        spelling = spelled(sorted(numbers))
+        if numbers:
+            read = SequenceSet.parse(spelling)
+            self.assertEqual(list(read.iterate(30)), sorted(numbers))
+            ends = [low for low, _ in read.spans], [high + 1 for _, high in read.spans]
+            self.assertTrue(set(ends[0]).isdisjoint(ends[1]))
+        else:
+            self.assertEqual(spelling, b"")
+
     @proves("S2", "base:sequence sets")
     def test_what_is_no_set_is_refused(self) -> None:
         for raw in (
             *(b"", b",", b"1,", b",1", b"1,,2", b":", b"1:", b":1", b"1:2:3", b"0", b"01", b"1:0"),
-            *(b"-1", b"+1", b"1_0", b" 1", b"1 ", b"a", b"**", b"1*", b"$", b"\xd9\xa1"),
-            *(b"4294967296", b"99999999999", b"9" * 5000),
+            *(
+                b"-1",
+                b"+1",
+                b"1_0",
+                b" 1",
+                b"1 ",
+                b"a",
+                b"**",
+                b"1*",
+                b"$,1",
+                b"$:2",
+                b"$$",
+                b"\xd9\xa1",
+            ),
+            *(b"4294967296", b"99999999999", b"9" * 5000, b"$,1", b"$:2", b"$$"),
         ):
             self.assertRaises(WireError, SequenceSet.parse, raw)
         self.assertEqual(SequenceSet.parse(b"4294967295").highest, 4294967295)
