@@ -25,6 +25,7 @@ BUILT_IN = {
     "dns": "referrald.backends.dns.factory:factory",
     "sqlite": "referrald.backends.sql.sqlite:factory",
     "ldap": "referrald.backends.ldap.factory:factory",
+    "http": "referrald.backends.http.factory:factory",
 }
 
 

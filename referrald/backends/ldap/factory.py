@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cryptography.x509 import load_pem_x509_certificates
 from zope.interface import implementer
 
+from referrald.backends.authorities import read_authorities
 from referrald.backends.servers import Wrong
 from referrald.interfaces import ICheckingFactory, IReferralBackendFactory
 from referrald.model import Option, Options, Problem
@@ -106,7 +105,7 @@ class LdapFactory:
             bind_password=options["bind_password"],
             timeout=options["timeout"],
             connections=options["connections"],
-            trust=_trust(options["ca"]),
+            trust=read_authorities(options["ca"]),
         )
         return LdapBackend(Links(links, reactor), _map(options))
 
@@ -157,23 +156,6 @@ def _server(text: str, starttls: bool) -> Any:
     )
 
 
-def _trust(path: str | None) -> Any:
-    """Read the authorities; raises `Wrong`."""
-    from OpenSSL.crypto import X509
-    from twisted.internet.ssl import Certificate, trustRootFromCertificates
-
-    if path is None:
-        return None
-    try:
-        found = load_pem_x509_certificates(Path(path).read_bytes())
-    except OSError as error:
-        raise Wrong(f"{path}: {error.strerror}") from None
-    except ValueError:
-        raise Wrong(f"{path} holds no certificates", "a file in PEM form") from None
-    made = [Certificate(X509.from_cryptography(each)) for each in found]  # type: ignore[no-untyped-call]
-    return trustRootFromCertificates(made)  # type: ignore[no-untyped-call]
-
-
 def _wrong_servers(options: Options) -> Iterator[Problem]:
     for text in options["servers"]:
         try:
@@ -181,7 +163,7 @@ def _wrong_servers(options: Options) -> Iterator[Problem]:
         except Wrong as error:
             yield _problem("servers", error)
     try:
-        _trust(options["ca"])
+        read_authorities(options["ca"])
     except Wrong as error:
         yield _problem("ca", error)
     if options["bind_password"] and not options["bind_dn"]:

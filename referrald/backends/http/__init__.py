@@ -1,0 +1,1 @@
+"""Homes and passwords from a web service."""

@@ -1,0 +1,287 @@
+"""The http backend, with services in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from hypothesis import given
+from hypothesis import strategies as st
+from treq.testing import StubTreq
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase, TestCase
+from twisted.web.client import ResponseNeverReceived
+from twisted.web.resource import Resource
+from zope.interface.verify import verifyObject
+
+from docs.examples.home_service import Homes
+from referrald.backends.http import factory as module
+from referrald.backends.http.factory import factory, make
+from referrald.backends.http.remembered import Remembered
+from referrald.errors import Unavailable
+from referrald.interfaces import (
+    ICheckingFactory,
+    IPasswordCheck,
+    IReferralBackend,
+    IReferralBackendFactory,
+)
+from referrald.model import Home, Login, Security, Server
+from referrald.testing import ODD_NAMES, RICH_HOMES, BackendContract
+from tests.backends.support import BackendTestCase, filled
+
+URL = "https://directory.example.org/"
+TOKEN = "wonderland"
+GOOD = {"url": URL + "home", "token": TOKEN}
+
+
+def written(home: Home) -> object:
+    """Write a home as the service's file has it."""
+    if not home.servers and home.closed is None:
+        return "here"
+    table: dict[str, object] = {}
+    if home.servers:
+        table["server"] = [f"{each.host}:{each.port}" for each in home.servers]
+    if home.closed is not None:
+        table["closed"] = home.closed
+    for name in ("user", "ttl"):
+        if getattr(home, name) is not None:
+            value = getattr(home, name)
+            table[name] = value.replace("%", "%%") if isinstance(value, str) else value
+    for name in ("public_here", "held", "spread"):
+        if getattr(home, name):
+            table[name] = True
+    if home.auth != "*":
+        table["auth"] = home.auth
+    if home.how is not None:
+        table["login"] = home.how
+    return table
+
+
+class Fixed(Resource):
+    """Gives the same to everybody, and keeps what was asked."""
+
+    isLeaf = True
+
+    def __init__(self, body: bytes = b"", code: int = 200, **headers: str) -> None:
+        super().__init__()
+        self.body, self.code, self.headers = body, code, headers
+        self.asked: list[Any] = []
+
+    def render(self, request: Any) -> Any:
+        self.asked.append(request)
+        request.setResponseCode(self.code)
+        for name, value in self.headers.items():
+            request.setHeader(name.replace("_", "-"), value)
+        return self.body
+
+
+class Silent:
+    """A client that gets no answer."""
+
+    def request(self, *given: Any, **more: Any) -> Deferred[Any]:
+        return Deferred()
+
+
+def client(resource: Any) -> Any:
+    return StubTreq(resource)
+
+
+class Contract(BackendContract, TestCase):
+    more_homes: ClassVar[Mapping[str, Home]] = {
+        user: home for user, home in RICH_HOMES.items() if user != "erin"
+    }
+
+    def make_backend(self, homes: Mapping[str, Home]) -> Any:
+        path = Path(self.mktemp())
+        known = {
+            user: {"home": written(home), "password": "secret"} for user, home in homes.items()
+        }
+        path.write_text(json.dumps(known))
+        return make(filled(factory, **GOOD), client(Homes(path, TOKEN)), Clock())
+
+
+class Json(BackendTestCase):
+    def make(self, resource: Any, **options: Any) -> Any:
+        return make(filled(factory, **(GOOD | options)), client(resource), self.clock)
+
+    def told(self, resource: Any, user: str = "ann") -> str:
+        backend = self.make(resource)
+        return str(self.failure(backend.home(Login(user=user)), Unavailable))
+
+    def test_it_and_its_factory_are_what_they_say(self) -> None:
+        for options in ({}, {"password_url": URL}, {"dialect": "nginx"}):
+            verifyObject(IReferralBackend, self.make(Fixed(), **options))
+        verifyObject(IPasswordCheck, self.make(Fixed(), password_url=URL))
+        self.assertIsNone(IPasswordCheck(self.make(Fixed()), None))
+        for interface in (IReferralBackendFactory, ICheckingFactory):
+            verifyObject(interface, factory)
+
+    def test_no_home_and_no_such_page_are_unknown_users(self) -> None:
+        for resource in (Fixed(code=404), Fixed(b'{"home": null}'), Fixed(b"{}")):
+            self.assertIsNone(self.home(self.make(resource), "ann"))
+
+    def test_all_else_is_an_error_and_never_an_answer(self) -> None:
+        self.assertIn("HTTP status 500", self.told(Fixed(code=500)))
+        self.assertIn("HTTP status 302", self.told(Fixed(code=302, location=URL)))
+        self.assertIn("HTTP status 403", self.told(Fixed(code=403)))
+        for body in (b"", b"[]", b'"x"', b"{", b"\xff", b"[" * 60_000):
+            self.assertIn("JSON object", self.told(Fixed(body)))
+        for home, what in (
+            ("", ""),
+            ("nohost", "nohost"),
+            ("a.example:0", "port"),
+            ("2001:db8::1", "IPv6"),
+            ({}, "server"),
+            ({"server": "a.example", "password": "x"}, "password"),
+            ({"server": "a.example", "user": "a\r\nb"}, "user"),
+            ([], "home"),
+            (7, "home"),
+        ):
+            told = self.told(Fixed(json.dumps({"home": home}).encode()))
+            self.assertIn("'ann'", told)
+            self.assertIn(what, told)
+
+    def test_an_answer_without_end_is_cut(self) -> None:
+        self.assertIn("too long", self.told(Fixed(b" " * 70_000)))
+
+    def test_an_answer_that_does_not_come_is_not_waited_for(self) -> None:
+        backend = make(filled(factory, **GOOD, timeout=3.0), Silent(), self.clock)
+        work = backend.home(Login(user="ann"))
+        asked = Deferred.fromCoroutine(work)
+        self.assertNoResult(asked)
+        self.clock.advance(3)
+        self.assertIn("no answer within 3 s", str(self.failureResultOf(asked, Unavailable).value))
+
+    def test_a_kept_connection_that_was_closed_is_tried_once_more(self) -> None:
+        class Once:
+            def __init__(self) -> None:
+                self.good = client(Fixed(b'{"home": "a.example"}'))
+                self.bad = 1
+
+            def request(self, *given: Any, **more: Any) -> Any:
+                if self.bad:
+                    self.bad -= 1
+                    raise ResponseNeverReceived([])
+                return self.good.request(*given, **more)
+
+        backend = make(filled(factory, **GOOD), Once(), self.clock)
+        self.assertEqual(self.home(backend, "ann"), Home(servers=(Server(host="a.example"),)))
+
+    def test_passwords_are_sent_in_a_body_and_never_told(self) -> None:
+        resource = Fixed(b'{"ok": true}')
+        backend = self.make(resource, password_url=URL + "password")
+        self.assertTrue(self.result(backend.check_password("ann", b"s3cret")))
+        (request,) = resource.asked
+        self.assertNotIn(b"s3cret", request.uri)
+        for body in (b'{"ok": false}', b'{"ok": 1}', b'{"ok": "true"}', b"{}"):
+            checks = self.make(Fixed(body), password_url=URL)
+            self.assertFalse(self.result(checks.check_password("ann", b"s3cret")))
+        for password in (b"", b"\xff"):
+            self.assertFalse(self.result(backend.check_password("ann", password)))
+        broken = self.make(Fixed(code=500), password_url=URL)
+        told = str(self.failure(broken.check_password("ann", b"s3cret"), Unavailable))
+        self.assertNotIn("s3cret", told)
+
+    @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=50))
+    def test_a_name_stays_one_parameter_whatever_stands_in_it(self, user: str) -> None:
+        resource = Fixed(code=404)
+        options = filled(factory, **GOOD)
+        work = make(options, client(resource), Clock()).home(Login(user=user))
+        self.assertIsNone(self.result(work))
+        (request,) = resource.asked
+        self.assertEqual(request.args, {b"user": [user.encode()]} if user else {b"user": [b""]})
+
+
+class Nginx(BackendTestCase):
+    """nginx's dialect."""
+
+    def make(self, **headers: str) -> Any:
+        self.resource = Fixed(**headers)
+        options = filled(factory, **GOOD, dialect="nginx", security="none")
+        return make(options, client(self.resource), self.clock)
+
+    def header(self, name: str) -> str:
+        """Give a header of the last question."""
+        return str(self.resource.asked[-1].getHeader(name))
+
+    def test_one_question_checks_the_password_and_says_the_home(self) -> None:
+        backend = self.make(Auth_Status="OK", Auth_Server="192.0.2.7", Auth_Port="143")
+        self.assertTrue(self.result(backend.check_password("ann b", b"p%\r\n\xe4")))
+        self.assertEqual(self.header("auth-user"), "ann%20b")
+        self.assertEqual(self.header("auth-pass"), "p%25%0D%0A%E4")
+        self.assertEqual(
+            (self.header("auth-method"), self.header("auth-protocol")), ("plain", "imap")
+        )
+        server = Server(host="192.0.2.7", port=143, security=Security.CLEAR)
+        self.assertEqual(self.home(backend, "ann b"), Home(servers=(server,)))
+        self.assertEqual(len(self.resource.asked), 1)
+        self.clock.advance(60)
+        self.assertEqual(self.home(backend, "ann b"), Home(servers=(server,)))
+        self.assertEqual(self.header("auth-method"), "none")
+        self.assertIsNone(self.resource.asked[-1].getHeader("auth-pass"))
+
+    def test_a_name_to_use_there_is_taken_over(self) -> None:
+        backend = self.make(
+            Auth_Status="OK", Auth_Server="a.example", Auth_Port="993", Auth_User="robert"
+        )
+        home = self.home(backend, "bob")
+        assert home is not None
+        self.assertEqual(home.user, "robert")
+
+    def test_any_other_status_is_no(self) -> None:
+        backend = self.make(Auth_Status="Invalid login or password", Auth_Wait="3")
+        self.assertFalse(self.result(backend.check_password("ann", b"x")))
+        self.assertIsNone(self.home(backend, "ann"))
+
+    def test_answers_without_a_usable_server_are_errors(self) -> None:
+        for host, port in (("", "143"), ("a.example", "0"), ("a.example", ""), ("::1", "143")):
+            backend = self.make(Auth_Status="OK", Auth_Server=host, Auth_Port=port)
+            self.failure(backend.home(Login(user="ann")), Unavailable)
+            self.failure(backend.check_password("ann", b"x"), Unavailable)
+
+    def test_no_name_can_make_a_header_of_its_own(self) -> None:
+        backend = self.make(Auth_Status="no")
+        for user in ODD_NAMES:
+            self.assertIsNone(self.home(backend, user))
+        for request in self.resource.asked:
+            user = request.getHeader("auth-user")
+            self.assertIn(unquote(user), ODD_NAMES)
+            self.assertEqual(request.getHeader("auth-method"), "none")
+
+
+class Remembering(SynchronousTestCase):
+    def test_the_oldest_are_forgotten(self) -> None:
+        clock = Clock()
+        kept = Remembered(clock.seconds, 10, size=2)
+        for user in "abc":
+            kept.put(user, Home())
+        self.assertEqual([kept.get(user) for user in "abc"], [None, Home(), Home()])
+        clock.advance(10)
+        self.assertIsNone(kept.get("c"))
+
+
+class Factories(SynchronousTestCase):
+    def wrong(self, **options: Any) -> list[str]:
+        given = filled(factory, **(GOOD | options))
+        return [f"{each.key}: {each.wrong}" for each in factory.check(given)]
+
+    def test_good_options_are_good(self) -> None:
+        self.assertEqual(self.wrong(), [])
+        self.assertEqual(self.wrong(url="http://localhost:8080/", password_url=URL), [])
+        self.assertIsNotNone(factory.build(filled(factory, **GOOD), Clock()))
+
+    def test_passwords_travel_by_tls_only(self) -> None:
+        for url in ("http://a.example/", "ftp://a", "", "https://", "https://u:p@a/", "https://[/"):
+            self.assertEqual(self.wrong(url=url), ["url: is not usable"])
+        self.assertEqual(self.wrong(password_url="http://a/"), ["password_url: is not usable"])
+
+    def test_other_mistakes_are_told(self) -> None:
+        told = self.wrong(dialect="nginx", password_url=URL)
+        self.assertEqual(told, ["password_url: is of no use with this dialect"])
+        self.assertIn("No such file", self.wrong(ca=self.mktemp())[0])
+        self.patch(module, "find_spec", lambda name: None)
+        self.assertEqual(self.wrong(), ["type: needs treq, which is not there"])
