@@ -169,10 +169,13 @@ class Errands:
 
     # -- a selected mailbox --------------------------------------------------------------------
 
-    async def select(self, places: Sequence[Replica], read_only: bool) -> Opened:
+    async def select(
+        self, places: Sequence[Replica], read_only: bool, modseqs: bool = False
+    ) -> Opened:
         """Open a mailbox at the first place that can be reached; a server that refers is followed.
 
-        Raises `Unavailable` or another `ReferraldError`.
+        modseqs: the client wants modification sequences (RFC 7162), where there are any. Raises
+        `Unavailable` or another `ReferraldError`.
         """
         chain, faults = Chain(), list[Unavailable]()
         todo = [*places]
@@ -180,7 +183,7 @@ class Errands:
             place = todo.pop(0)
             chain.visit(place.server.host, place.server.port, f"{self._user(place)}/{place.name}")
             try:
-                opened = await self._select(place, read_only)
+                opened = await self._select(place, read_only, modseqs)
             except (NotReached, ConnectionEnded, LostServer, Unavailable) as error:
                 faults.append(error)
                 continue
@@ -194,19 +197,21 @@ class Errands:
                 todo = self._allowed(onward)
         raise _nowhere(faults)
 
-    async def _select(self, place: Replica, read_only: bool) -> Opened:
+    async def _select(self, place: Replica, read_only: bool, modseqs: bool) -> Opened:
         kept = self._parked.pop(self._key(place), None)
         if kept is not None and kept.ended is None:
             # That it has gone may show only when it is used.
             with suppress(LostServer):
-                return await self._select_by(kept, place, read_only)
+                return await self._select_by(kept, place, read_only, modseqs)
         connection = await self._log_in(place)
         passing = Passing(self._clock, connection, str(place.server))
-        return await self._select_by(passing, place, read_only)
+        return await self._select_by(passing, place, read_only, modseqs)
 
-    async def _select_by(self, passing: Passing, place: Replica, read_only: bool) -> Opened:
+    async def _select_by(
+        self, passing: Passing, place: Replica, read_only: bool, modseqs: bool
+    ) -> Opened:
         try:
-            answer, data = await passing.select(mailbox(place.name), read_only)
+            answer, data = await passing.select(mailbox(place.name), read_only, modseqs)
         except BaseException:
             passing.close()
             raise

@@ -315,8 +315,15 @@ class Passing:
 
     # -- commands of a kind --------------------------------------------------------------------
 
-    async def select(self, name: bytes, read_only: bool) -> tuple[bytes, bytes]:
-        """Open a mailbox; give the answer, and apart from it what was said of the mailbox."""
+    async def select(
+        self, name: bytes, read_only: bool, modseqs: bool = False
+    ) -> tuple[bytes, bytes]:
+        """Open a mailbox; give the answer, and apart from it what was said of the mailbox.
+
+        modseqs: modification sequences are asked for, where there are any (RFC 7162).
+        """
+        if modseqs and "CONDSTORE" in self.capabilities:
+            name += b" (CONDSTORE)"
         kept: list[bytes] = []
         self._kept = kept
         try:

@@ -40,7 +40,7 @@ async def select(
 ) -> Answer:
     """Open a mailbox elsewhere."""
     errands = session.errands
-    opened = await errands.select(places, not writable)
+    opened = await errands.select(places, not writable, session.condstore)
     answer = passed(opened.answer)
     if not opened.answer.upper().startswith(b"OK"):
         errands.park(opened)

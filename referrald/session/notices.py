@@ -14,6 +14,7 @@ from referrald.mailmodel import Changes, FolderState
 from referrald.model import Refuse, Serve
 from referrald.session import answers
 from referrald.session.door import Door
+from referrald.session.pace import Pace
 from referrald.session.running import start
 from referrald.session.table import Answer
 from referrald.session.view import View
@@ -267,8 +268,10 @@ class Notices:
             if view is not self.view:
                 return
             self._since = self._looked = changes.modseq
+        pace = Pace(self.door.clock, self.door.wheel)
         for piece in self._news(view, changes, removals):
             await self.send((piece,))
+            await pace.breathe()
         writable = self.writable
         if writable != self._told_writable:
             self._told_writable = writable

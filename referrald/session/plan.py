@@ -14,6 +14,7 @@ import attrs
 from referrald.mailmodel import COMMON_FIELDS, Column
 from referrald.mime import headers
 from referrald.session.fetching import FLAGS, MODSEQ, PLAIN, UID, Item
+from referrald.session.sections import clean
 from referrald.wire.response import literal
 
 COLUMNS: Final[dict[Item, tuple[Column, bytes]]] = {
@@ -140,7 +141,8 @@ def _fields_of(item: Item) -> Fields:
     partial = item.partial
 
     def render(common: bytes) -> bytes:
-        chosen = b"".join([each.raw for each in headers.fields(common) if each.name in names])
+        fields = headers.fields(clean(common))
+        chosen = b"".join([each.raw for each in fields if each.name in names])
         if chosen and not chosen.endswith(b"\n"):
             chosen += b"\r\n"
         chosen += b"\r\n"

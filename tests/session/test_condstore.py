@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.mime.mail import SIMPLE
 from tests.session.foreign import Account, Mailbox
 from tests.session.inbox import Home, fetch, say
 from tests.session.native import Site
+from tests.session.relayed import Both
+from tests.session.responses import lines
 from tests.session.support import Client
 
 
@@ -164,3 +168,92 @@ class WithoutSequences(SynchronousTestCase):
             self.assertTrue(say(self.client, command)[0].startswith(b"BAD "), command)
         _, untagged = say(self.client, b"STORE 1 +FLAGS \\Seen")
         self.assertEqual(untagged[0][3], [b"FLAGS", [b"\\Seen"]])
+
+
+class Elsewhere(SynchronousTestCase):
+    def test_a_mailbox_of_another_server_tells_them_to_who_wants_them(self) -> None:
+        both = Both()
+        both.put("Team", fill=(SIMPLE, SIMPLE))
+        for commands in (
+            (b"SELECT Team (CONDSTORE)",), (b"ENABLE CONDSTORE", b"SELECT Team"),
+        ):  # fmt: skip
+            client = both.log_in(*commands)
+            self.assertIn(b"MODSEQ (", client.say(b"b STORE 1 -FLAGS \\Seen"), commands)
+        self.assertNotIn(b"MODSEQ (", both.log_in(b"SELECT Team").say(b"b STORE 1 -FLAGS $a"))
+
+
+class Mirror:
+    """A client that keeps count, of flags and modification sequences by UID."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.uids: list[int | None] = []
+        self.known: dict[int | None, tuple[frozenset[bytes], int]] = {}
+        self.do(b"SELECT INBOX (CONDSTORE)")
+        self.do(b"FETCH 1:* (UID FLAGS MODSEQ)")
+
+    def do(self, command: bytes) -> None:
+        """Say something, and take in what is told."""
+        keeps = command.split()[0] in (b"FETCH", b"STORE", b"SEARCH")
+        for line in lines(self.client.say(b"x " + command + b"\r\n")):
+            if isinstance(line, list):
+                self._take(line, keeps)
+
+    def _take(self, line: list[Any], keeps: bool) -> None:
+        if line[2:] == [b"EXISTS"]:
+            self.uids += [None] * (line[1] - len(self.uids))
+        elif line[2:] == [b"EXPUNGE"]:
+            assert not keeps
+            del self.uids[line[1] - 1]
+        elif line[2:3] == [b"FETCH"]:
+            items = dict(zip(line[3][::2], line[3][1::2], strict=True))
+            uid = items.get(b"UID", self.uids[line[1] - 1])
+            assert self.uids[line[1] - 1] in (None, uid), line
+            self.uids[line[1] - 1] = uid
+            if b"FLAGS" in items:
+                # Every FETCH response with flags has the sequence as well (section 3.2).
+                self.known[uid] = (frozenset(items[b"FLAGS"]), items[b"MODSEQ"][0])
+
+
+class TwoClients(SynchronousTestCase):
+    @settings(max_examples=60, deadline=None)
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from([0, 1]),
+                st.sampled_from(
+                    [
+                        b"APPEND INBOX {1+}\r\nx",
+                        b"STORE 1 +FLAGS \\Deleted",
+                        b"STORE * FLAGS ($a)",
+                        b"STORE 1:* (UNCHANGEDSINCE 5) +FLAGS ($b)",
+                        b"UID STORE 2:4 -FLAGS (\\Deleted $a)",
+                        b"FETCH 1 BODY[TEXT]",
+                        b"FETCH 1:* (UID FLAGS MODSEQ)",
+                        b"MOVE 1 INBOX",
+                        b"UID COPY 1:* INBOX",
+                        b"UID EXPUNGE 1:3",
+                        b"EXPUNGE",
+                        b"NOOP",
+                        b"IDLE\r\nDONE",
+                    ]
+                ),
+            ),
+            max_size=25,
+        )
+    )
+    def test_what_they_are_told_adds_up(self, script: list[tuple[int, bytes]]) -> None:
+        site = Site(SIMPLE, SIMPLE, SIMPLE)
+        mirrors = [Mirror(site.log_in()) for _ in range(2)]
+        for who, command in script:
+            mirrors[who].do(command)
+        for mirror in mirrors:
+            mirror.do(b"NOOP")
+            # New messages are told of by their number alone.
+            mirror.do(b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 2)")
+            mirror.do(b"FETCH 1:* (UID)")
+        fresh = Mirror(site.log_in())
+        for mirror in mirrors:
+            self.assertEqual(mirror.uids, fresh.uids)
+            known = {uid: mirror.known.get(uid) for uid in mirror.uids}
+            self.assertEqual(known, fresh.known)
