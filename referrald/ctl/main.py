@@ -9,7 +9,11 @@ from __future__ import annotations
 import inspect
 import os
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import (
+    ArgumentParser,
+    Namespace,
+    RawDescriptionHelpFormatter,
+)
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -17,13 +21,13 @@ from typing import Any
 from twisted.logger import globalLogBeginner
 
 from referrald import __version__
-from referrald.ctl import auth, check, config, lookup, mailboxes, pw, store, trace, url
+from referrald.ctl import auth, check, config, home, lookup, mailboxes, pw, store, trace, url
 from referrald.ctl.output import Output
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import ReferraldError
 
 DEFAULT_FILE = "/etc/referrald/referrald.toml"
-VERBS: Sequence[ModuleType] = (check, config, lookup, mailboxes, store, auth, trace, url, pw)
+VERBS: Sequence[ModuleType] = (check, config, lookup, home, mailboxes, store, auth, trace, url, pw)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
