@@ -15,7 +15,7 @@ KEPT: Sequence[Column] = ("envelope", "body", "structure", "fields")
 AT_ONCE = 100
 """Messages that are described before others have their turn."""
 
-Description = tuple[bytes, bytes, bytes, bytes, int]
+Description = tuple[bytes, bytes, bytes, bytes, bool, int]
 
 
 def opened(folder: str, file: File) -> Reader | None:
@@ -49,7 +49,9 @@ def described(folder: str, files: Iterable[File]) -> list[Description]:
         content = whole(folder, file)
         if content is not None:
             told = describe(content, KEPT)
-            row = (told["envelope"], told["body"], told["structure"], told["fields"])
+            fields = told["fields"]
+            plain = fields.isascii() and b"=?" not in fields and b"\0" not in fields
+            row = (told["envelope"], told["body"], told["structure"], fields, plain)
             found.append((*row, file.content))
     return found
 
@@ -58,6 +60,7 @@ def keep(index: Index, descriptions: Sequence[Description]) -> None:
     """Put into the index what was found out."""
     with index.writing(lasting=False) as database:
         database.executemany(
-            "UPDATE contents SET envelope = ?, body = ?, structure = ?, fields = ? WHERE id = ?",
+            "UPDATE contents SET envelope = ?, body = ?, structure = ?, fields = ?, plain = ? "
+            "WHERE id = ?",
             descriptions,
         )

@@ -42,7 +42,8 @@ CREATE TABLE contents(
     envelope BLOB,
     body BLOB,
     structure BLOB,
-    fields BLOB
+    fields BLOB,
+    plain INTEGER
 );
 
 CREATE TABLE messages(
@@ -87,6 +88,8 @@ CREATE TABLE pending_folders(old TEXT PRIMARY KEY, new TEXT) WITHOUT ROWID;
 """
 """What the words mean that do not say it.
 
+contents: ``plain``: 1 when nothing in the fields is encoded, so that they can be searched as they
+stand.
 folders: ``remembered``: the modseq from which on `expunged` is complete. The counts are those of
 STATUS. ``new_time``, ``cur_time``: when the directories had last changed, as far as is known.
 ``scanned``: when all of ``cur`` was last looked at. ``mirrored``: 0 while file names lag behind.

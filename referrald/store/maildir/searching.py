@@ -9,10 +9,12 @@ from typing import Any, TypeVar
 
 from referrald.mailmodel import StoredMessage
 from referrald.mime import matching
-from referrald.query import Found, Query
+from referrald.mime.criteria import leaves
+from referrald.query import Changed, Found, Query
 from referrald.store.maildir import described, messages
 from referrald.store.maildir.index import Index
 from referrald.store.maildir.messages import File
+from referrald.store.maildir.selecting import Condition, at_least, exactly
 
 Result = TypeVar("Result")
 Do = Callable[..., Any]
@@ -21,21 +23,39 @@ Do = Callable[..., Any]
 class Shelf:
     """A mailbox as a `referrald.mime.matching.Source`, for a thread.
 
+    It names only those messages that may match, as far as the index can tell.
+
     do: calls something with the index when that is free. here: gives the mailbox, or raises
     `NoSuchMailbox`.
     """
 
-    def __init__(self, do: Do, here: Callable[[Index], Any]) -> None:
+    def __init__(
+        self, do: Do, here: Callable[[Index], Any], condition: Condition = ("1", ())
+    ) -> None:
         self._do = do
         self._here = here
+        self._condition = condition
+
+    def narrowed(self, condition: Condition | None) -> Shelf:
+        """Give the same for messages of which a condition is true; all where there is none."""
+        return self if condition is None else Shelf(self._do, self._here, condition)
 
     def uids(self) -> Sequence[int]:
-        """Give the UIDs of all messages."""
-        found: Sequence[int] = self._do(self._uids)
+        """Give the UIDs of all messages that may match."""
+        return tuple(uid for uid, _modseq in self.selected(self._condition))
+
+    def selected(self, condition: Condition) -> list[tuple[int, int]]:
+        """Give the messages of which a condition is true, with their modification sequences."""
+        found: list[tuple[int, int]] = self._do(self._select, condition)
         return found
 
-    def _uids(self, index: Index) -> Sequence[int]:
-        return messages.all_uids(index.database, self._here(index).id)
+    def _select(self, index: Index, condition: Condition) -> list[Any]:
+        text, values = condition
+        join = "LEFT JOIN contents ON contents.id = content " if "plain" in text else ""
+        select = f"SELECT uid, modseq FROM messages {join}WHERE folder = ? AND ({text}) "
+        with index.reading() as database:
+            key = (self._here(index).id, *values)
+            return database.execute(select + "ORDER BY uid", key).fetchall()
 
     def attributes(self, uids: Sequence[int]) -> list[StoredMessage]:
         """Tell what is known without reading."""
@@ -78,4 +98,12 @@ class Shelf:
 
 def search(query: Query, shelf: Shelf, given_up: Event) -> Found:
     """Find messages, in a thread; ends soon after it has been given up."""
-    return matching.search(query, shelf, now=datetime.now(UTC), aborted=given_up.is_set)
+    now = datetime.now(UTC)
+    whole = exactly(query, now)
+    if whole is None:
+        some = shelf.narrowed(at_least(query, now))
+        return matching.search(query, some, now=now, aborted=given_up.is_set)
+    rows = shelf.selected(whole)
+    asked = any(isinstance(leaf, Changed) for leaf in leaves(query))
+    highest = max((modseq for _uid, modseq in rows), default=0) if asked else 0
+    return Found(uids=tuple(uid for uid, _modseq in rows), modseq=highest)
