@@ -174,8 +174,7 @@ class _Batch:
             self._learn_attributes()
             yield
         if Need.FIELDS in needs and self._open:
-            self._learn_fields()
-            yield
+            yield from self._learn_fields()
         if Need.HEADER in needs:
             yield from self._each(source.header, self._look_at_header)
         if Need.CONTENT in needs:
@@ -205,11 +204,16 @@ class _Batch:
             self._open[uid].attributes = row
         self._keep(present)
 
-    def _learn_fields(self) -> None:
-        present = [row for row in self._source.fields(list(self._open)) if row[0] in self._open]
-        for uid, raw in present:
-            self._open[uid].sees_fields(raw, whole=False)
-        self._keep(uid for uid, _raw in present)
+    def _learn_fields(self) -> Step:
+        """Go through them one by one: a store may have to find each of them out."""
+        present = []
+        for uid, raw in self._source.fields(list(self._open)):
+            known = self._open.get(uid)
+            if known is not None:
+                known.sees_fields(raw, whole=False)
+                present.append(uid)
+            yield
+        self._keep(present)
 
     def _each(
         self, get: Callable[[int], bytes | None], look: Callable[[Known, bytes], Step]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,6 +55,37 @@ class Views(SynchronousTestCase):
         view = View(uids)
         expected = [uid for uid in uids if wanted.contains(uid, view.last_uid)]
         self.assertEqual(list(view.pick(wanted, True) or ()), expected)
+
+    @given(UIDS, SETS, UIDS, st.booleans())
+    def test_what_is_saved_is_picked_too_as_far_as_it_is_there(
+        self, uids: list[int], wanted: SequenceSet, saved: list[int], by_uid: bool
+    ) -> None:
+        view = View(uids)
+        plain = view.pick(wanted, by_uid)
+        view.saved = saved
+        both = view.pick(SequenceSet(wanted.spans, saved=True), by_uid)
+        alone = view.pick(SequenceSet((), saved=True), by_uid)
+        self.assertEqual(list(alone or ()), sorted({*uids} & {*saved}))
+        if plain is None:
+            self.assertIsNone(both)
+        else:
+            self.assertEqual(list(both or ()), sorted({*plain} | ({*uids} & {*saved})))
+
+    @given(UIDS, SETS, UIDS, st.booleans(), st.booleans())
+    def test_a_set_means_the_same_messages_in_a_search(
+        self, uids: list[int], wanted: SequenceSet, saved: list[int], by_uid: bool, also: bool
+    ) -> None:
+        view = View(uids)
+        view.saved = saved
+        meant = view.meant(SequenceSet(wanted.spans, saved=also), by_uid)
+        ranges = meant.ranges
+        self.assertEqual([*ranges], sorted(ranges))
+        self.assertTrue(all(one[1] < two[0] for one, two in pairwise(ranges)))
+        for number, uid in enumerate(uids, 1):
+            named = uid if by_uid else number
+            expected = wanted.contains(named, view.last_uid if by_uid else len(uids))
+            found = any(low <= uid <= high for low, high in ranges)
+            self.assertEqual(found, expected or (also and uid in saved))
 
     @given(UIDS, UIDS)
     def test_what_is_told_turns_the_old_list_into_the_new(
