@@ -17,13 +17,14 @@ import attrs
 from referrald.mime import headers
 from referrald.mime.headers import MediaType
 
-HOLD: Final = 1024 * 1024
+HOLD: Final = 512 * 1024
 """Bytes of a binary part that are held until it is known whether there is NUL; a longer one is
 written in base64 in any case."""
 
 MAX_HEADER: Final = 256 * 1024
 MAX_LEVELS: Final = 50
 MAX_BOUNDARY_LINE: Final = 1000
+LF: Final = 0x0A
 LINE: Final = 57
 """Bytes that a line of base64 stands for."""
 
@@ -58,7 +59,9 @@ class Recoder:
     """Read a message by pieces and give it as it can be kept."""
 
     def __init__(self) -> None:
+        # What has come and is not yet dealt with, from here on; whether that begins in a line.
         self._data = b""
+        self._at = 0
         self._middle = False
         self._state = _In.HEADER
         self._default = headers.PLAIN
@@ -69,14 +72,15 @@ class Recoder:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes; gives what can be written. Raises `NulInText`."""
-        self._data += data
+        self._data = self._data[self._at :] + data
+        self._at = 0
         while self._step():
             pass
         return self._given()
 
     def close(self) -> bytes:
         """Give the rest. Raises `NulInText`."""
-        rest, self._data = self._data, b""
+        rest, self._data, self._at = self._data[self._at :], b"", 0
         if rest and not self._at_boundary(rest):
             self._take(rest)
         self._end_part(at_boundary=False)
@@ -89,44 +93,40 @@ class Recoder:
 
     def _step(self) -> bool:
         """Take something of what is there; False when more has to come."""
-        data = self._data
-        if self._state is _In.HEADER:
-            end = data.find(b"\n") + 1
-        else:
+        data, at = self._data, self._at
+        if self._state is not _In.HEADER:
             start = self._line_with_dashes()
-            if start:
-                self._data = data[start:]
-                self._middle = not data.endswith(b"\n", 0, start)
-                self._take(data[:start])
+            if start > at:
+                self._at = start
+                self._middle = data[start - 1] != LF
+                self._take(data[at:start])
                 return True
-            end = data.find(b"\n") + 1
+        end = data.find(b"\n", at) + 1
         if not end:
             return self._take_long()
-        self._data = data[end:]
-        line, self._middle = data[:end], False
+        self._at, self._middle = end, False
+        line = data[at:end]
         if not self._at_boundary(line):
             self._take(line)
         return True
 
     def _line_with_dashes(self) -> int:
-        """Give the bytes before a line that may be a boundary, all where there is none."""
-        data = self._data
-        if not self._middle and (data.startswith(b"--") or data in (b"", b"-")):
-            return 0
-        found = data.find(b"\n--") + 1
-        if found:
-            return found
-        kept = 1 if data.endswith(b"\n-") else 0
-        return len(data) - kept
+        """Find the next line that may be a boundary: all before is none."""
+        data, at = self._data, self._at
+        if not self._levels:
+            return len(data)
+        if not self._middle and data.startswith(b"-", at):
+            return at
+        found = data.find(b"\n--", at) + 1
+        return found or len(data) - data.endswith(b"\n-", at)
 
     def _take_long(self) -> bool:
         """Take the beginning of a line that is too long to be looked at whole."""
-        data = self._data
+        data = self._data[self._at :]
         limit = MAX_HEADER if self._state is _In.HEADER else MAX_BOUNDARY_LINE
         if len(data) <= limit:
             return False
-        self._data = b""
-        self._middle = True
+        self._at, self._middle = len(self._data), True
         self._take(data)
         return True
 

@@ -7,6 +7,7 @@ of another server, or of an IAccount, gets whole messages: those are held in mem
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
@@ -18,6 +19,7 @@ from referrald.model import Refuse
 from referrald.session import answers, beyond, naming, transfer, uidplus
 from referrald.session.accounts import append_limit
 from referrald.session.held import Held
+from referrald.session.pace import Pace
 from referrald.session.table import Answer
 from referrald.session.targets import NO_SUCH_FLAG, TRY_CREATE, known_flags, target
 from referrald.wire.append import Appended, Heading
@@ -33,6 +35,10 @@ UNKNOWN_CTE: Final = no("NUL is kept in binary parts only.", Code("UNKNOWN-CTE")
 NOT_ENABLED: Final = "UTF8 needs ENABLE UTF8=ACCEPT."
 
 
+SLICE: Final = 8192
+"""Bytes of a literal8 that are looked through before others may have a turn."""
+
+
 class Arriving:
     """A message that is coming in.
 
@@ -40,21 +46,27 @@ class Arriving:
     and is written such that BODY[] can give it back (RFC 3516 section 4.4).
     """
 
-    def __init__(self, name: str, size: int, incoming: Any, binary: bool) -> None:
+    def __init__(self, name: str, size: int, incoming: Any, binary: bool, pace: Pace) -> None:
         self.name = name
         self.size = size
         self.incoming = incoming
         self.error: Exception | None = None
         self._recoder = Recoder() if binary else None
+        self._pace = pace
         self._writing = self._over = False
 
     async def write(self, data: bytes) -> None:
         """Hand on the next bytes; what goes wrong is told when the command is complete."""
         recoder = self._recoder
-        await self._hand_on(lambda: data if recoder is None else recoder.feed(data))
+        if recoder is None:
+            await self._hand_on(lambda: data)
+            return
+        for at in range(0, len(data), SLICE):
+            await self._pace.breathe()
+            await self._hand_on(partial(recoder.feed, data[at : at + SLICE]))
 
     async def _hand_on(self, next_bytes: Callable[[], bytes]) -> None:
-        if self.error is not None:
+        if self._over or self.error is not None:
             return
         self._writing = True
         try:
@@ -125,7 +137,7 @@ async def admit(
     if others + size > session.door.limits.literal_authenticated:
         incoming.discard()
         raise StatusError(TOO_BIG)
-    return Arriving(name, size, incoming, binary)
+    return Arriving(name, size, incoming, binary, Pace(session.door.clock, session.door.wheel))
 
 
 async def _incoming(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.session.appending import SLICE
 from tests.session.inbox import Home, fetch, say
 from tests.session.native import Site
 
@@ -37,6 +40,20 @@ class Binary(SynchronousTestCase):
         text = b"Content-Transfer-Encoding: binary\r\n\r\n" + bytes(3_000_000)
         answer = say(self.client, b"APPEND INBOX ~{%d+}\r\n%b" % (len(text), text))[0]
         self.assertTrue(answer.startswith(b"OK [APPENDUID "), answer)
+
+    def test_others_have_a_turn_while_it_is_looked_through(self) -> None:
+        seconds = iter(range(10_000))
+        site = Site(clock=lambda: float(next(seconds)))
+        client = site.log_in()
+        text = b"x" * 50_000
+        turns: list[Any] = []
+        soon = site.house.door.wheel.soon
+        self.patch(site.house.door.wheel, "soon", lambda go_on: turns.append(1) or soon(go_on))
+        answer = client.say(b"x APPEND INBOX ~{%d+}\r\n%b\r\n" % (len(text), text))
+        self.assertEqual((answer, len(turns)), (b"", 1))
+        site.house.clock.advance(0)
+        self.assertIn(b"x OK ", client.read())
+        self.assertEqual(len(turns), -(-len(text) // SLICE))
 
     def test_nul_anywhere_else_cannot_be_kept(self) -> None:
         for text in (b"a\0b", b"Subject: \0\r\n\r\n", b"Content-Type: text/plain\r\n\r\n\0"):
