@@ -82,6 +82,13 @@ class NotPossible(ReferraldError):
     public = "Not possible here."
 
 
+class HasChildren(NotPossible):
+    """A name cannot be removed while there are mailboxes below it (RFC 9051 section 6.3.5)."""
+
+    code = "HASCHILDREN"
+    public = "There are mailboxes below that one."
+
+
 class UnknownUse(NotPossible):
     """A mailbox cannot be made for that special use (RFC 6154 section 3)."""
 

@@ -51,12 +51,20 @@ def _of_account(session: ReferralServer) -> list[str]:
     names = [f"APPENDLIMIT={accounts.append_limit(session)}"]
     if accounts.has_store(session):
         names += STORE
+    names += _modern(session)
     quotas = accounts.quotas_of(session)
     if quotas is not None and quotas.resources:
         names += ["QUOTA", *(f"QUOTA=RES-{resource}" for resource in quotas.resources)]
     if accounts.rights_of(session) is not None:
         names += RIGHTS
     return names
+
+
+def _modern(session: ReferralServer) -> tuple[str, ...]:
+    """Name what other servers would have to do as well, where their mailboxes are shown as ours."""
+    if session.unasked == "relay":
+        return ()
+    return (IMAP4REV2, UTF8_ACCEPT) if accounts.has_store(session) else (UTF8_ACCEPT,)
 
 
 def enabling(session: ReferralServer) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from referrald.errors import MailboxExists, NoSuchMailbox, NotPossible
+from referrald.errors import HasChildren, MailboxExists, NoSuchMailbox, NotPossible
 from referrald.mailmodel import MailboxEntry
 from referrald.store import room as cost
 from referrald.store.flags import special_uses
@@ -75,7 +75,7 @@ class Tree:
         has_inferiors = any(is_below(other, name) for other in self._mailboxes)
         mailbox = self._mailboxes[name]
         if has_inferiors and mailbox is None:
-            raise NotPossible(public="There are mailboxes below that one.")
+            raise HasChildren(name)
         if has_inferiors:
             self._mailboxes[name] = None
         else:

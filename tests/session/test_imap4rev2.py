@@ -17,7 +17,7 @@ class Selecting(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = Site(SIMPLE, SIMPLE)
         self.client = self.site.log_in()
-        self.client.session.enable(["IMAP4rev2"])
+        self.client.say(b"x ENABLE IMAP4rev2\r\n")
 
     def say(self, text: str) -> list[str]:
         """Say a line; give the lines of the answer."""
@@ -64,6 +64,12 @@ class Selecting(SynchronousTestCase):
         self.assertNotIn("[CLOSED]", "\n".join(self.say("SELECT INBOX")), "none was selected")
         self.assertEqual(self.say("UNSELECT")[-1][:4], "x OK")
 
+    def test_search_is_answered_by_esearch(self) -> None:
+        self.say("SELECT INBOX")
+        for command in ("SEARCH ALL", "SEARCH CHARSET UTF-8 UNSEEN"):
+            said = self.say(command)
+            self.assertEqual(said[0], '* ESEARCH (TAG "x") ALL 1:2', command)
+
     def test_recent_is_never_told(self) -> None:
         self.say("SELECT INBOX")
         self.client.session.newMessages(None, 1)
@@ -76,7 +82,7 @@ class OldNames(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.client = Site().log_in()
-        self.client.session.enable(["IMAP4rev2"])
+        self.client.say(b"x ENABLE IMAP4rev2\r\n")
 
     def lists(self, text: str) -> list[str]:
         *lines, last = self.client.ask(b"x " + text.encode())
@@ -107,6 +113,11 @@ class OldNames(SynchronousTestCase):
             self.lists(f'CREATE "{DECOMPOSED}/"'),
             [f'* LIST (\\HasNoChildren) "/" "{COMPOSED}" ("OLDNAME" ("{DECOMPOSED}"))'],
         )
+
+    def test_a_name_with_mailboxes_below_it_cannot_be_deleted_twice(self) -> None:
+        self.lists("CREATE a/b")
+        self.lists("DELETE a")
+        self.assertIn(b"x NO [HASCHILDREN] ", self.client.say(b"x DELETE a\r\n"))
 
     def test_nothing_is_told_of_names_that_stay_as_they_are(self) -> None:
         for command in (f'CREATE "{COMPOSED}"', f'RENAME "{COMPOSED}" new', "DELETE new"):

@@ -1,4 +1,4 @@
-"""LIST-STATUS, and all that STATUS can tell (RFC 5819, RFC 8438, RFC 9051 section 6.3.11)."""
+"""LIST-STATUS, STATUS=SIZE, and all that STATUS can tell (RFC 5819, RFC 8438, RFC 9051, 6.3.11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands over the store and the routing that the server itself has."""
+"""IMAP4rev1 over the store and the routing that the server itself has (RFC 3501)."""
 
 from __future__ import annotations
 

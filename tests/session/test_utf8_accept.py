@@ -34,7 +34,7 @@ class Names(SynchronousTestCase):
         return [*(line.decode() for line in lines), words[1] + code]
 
     def enable(self, *names: str) -> None:
-        self.client.session.enable(names or ("UTF8=ACCEPT",))
+        self.say("ENABLE " + " ".join(names or ("UTF8=ACCEPT",)))
 
     def test_before_enable_names_are_in_utf7_and_utf8_is_no_name(self) -> None:
         self.assertEqual(self.say(f'CREATE "{COMPOSED}"'), ["BAD"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from referrald.errors import MailboxExists, NoSuchMailbox, NotPossible
+from referrald.errors import HasChildren, MailboxExists, NoSuchMailbox, NotPossible
 from referrald.mailmodel import MailboxEntry
 from referrald.store.flags import special_uses
 from referrald.store.maildir import delivery, disk, folders, pending
@@ -60,7 +60,7 @@ def delete(index: Index, name: str) -> int:
         folder = folders.find(index, name)
         if folder is None:
             if any(is_below(each.name, name) for each in folders.every(index)):
-                raise NotPossible(public="There are mailboxes below that one.")
+                raise HasChildren(name)
             raise NoSuchMailbox(name)
         with index.writing() as database:
             folders.drop(index, folder.id)
