@@ -15,9 +15,19 @@ from referrald.session.pace import Pace
 from referrald.session.searching import Search
 from referrald.session.table import Answer
 from referrald.session.view import View
-from referrald.wire.response import Code, StatusError, bad, no, number, numbers, ok, paren_list
+from referrald.wire.response import (
+    Code,
+    StatusError,
+    bad,
+    no,
+    number,
+    number_set,
+    numbers,
+    ok,
+    paren_list,
+)
 from referrald.wire.response import string as quoted
-from referrald.wire.sets import spelled
+from referrald.wire.sets import Spelling
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -52,10 +62,10 @@ async def search(session: ReferralServer, wanted: Search, *, by_uid: bool = Fals
             raise StatusError(UNKNOWN_CHARSET)
         pace = Pace(session.door.clock, session.door.wheel)
         found = await _find(session, view, wanted.key(view))
-        told = _Told(session, view, found, by_uid)
-        await told.look_up(pace)
+        told = _Told(session, view, found, by_uid, pace)
+        await told.look_up()
         if results is None:
-            told.plainly(wanted.modseq)
+            await told.plainly(wanted.modseq)
         else:
             await told.extended(wanted, results)
     except (ReferraldError, StatusError):
@@ -77,15 +87,18 @@ async def _find(session: ReferralServer, view: View, query: Query) -> Found:
 class _Told:
     """What is told of a search. uids: what was found; names: what the client calls these."""
 
-    def __init__(self, session: ReferralServer, view: View, found: Found, by_uid: bool) -> None:
+    def __init__(
+        self, session: ReferralServer, view: View, found: Found, by_uid: bool, pace: Pace
+    ) -> None:
         self._session = session
+        self._pace = pace
         self._view = view
         self._found = found
         self._by_uid = by_uid
         self.uids: list[int] = []
         self.names: list[int] = []
 
-    async def look_up(self, pace: Pace) -> None:
+    async def look_up(self) -> None:
         """Find the message numbers; what the client does not know of is left out."""
         known, place = self._view.uids, 0
         for at in range(0, len(self._found.uids), PIECE):
@@ -94,13 +107,14 @@ class _Told:
                 if place < len(known) and known[place] == uid:
                     self.uids.append(uid)
                     self.names.append(uid if self._by_uid else place + 1)
-            await pace.breathe()
+            await self._pace.breathe()
 
-    def plainly(self, with_modseq: bool) -> None:
+    async def plainly(self, with_modseq: bool) -> None:
         """Tell all of them, in the way of IMAP4rev1."""
         parts: list[Any] = [b"SEARCH"]
-        if self.names:
-            parts.append(numbers(self.names))
+        for at in range(0, len(self.names), PIECE):
+            parts.append(numbers(self.names[at : at + PIECE]))
+            await self._pace.breathe()
         if self.names and with_modseq:
             parts.append(paren_list(b"MODSEQ", number(self._found.modseq)))
         self._session.untagged(*parts)
@@ -120,12 +134,19 @@ class _Told:
         if names and "MAX" in results:
             parts += [b"MAX", number(names[-1])]
         if names and "ALL" in results:
-            parts += [b"ALL", spelled(names)]
+            parts += [b"ALL", await self._as_set()]
         if "COUNT" in results:
             parts += [b"COUNT", number(len(names))]
         if names and wanted.modseq:
             parts += [b"MODSEQ", number(await self._modseq(results))]
         self._session.untagged(*parts)
+
+    async def _as_set(self) -> bytes:
+        spelling = Spelling()
+        for at in range(0, len(self.names), PIECE):
+            spelling.add(self.names[at : at + PIECE])
+            await self._pace.breathe()
+        return number_set(spelling)
 
     def _save(self, results: frozenset[str]) -> None:
         """Keep messages in mind; of MIN and MAX alone only these (RFC 5182 section 2.4)."""

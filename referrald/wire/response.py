@@ -14,6 +14,7 @@ from typing import Final, Literal, TypeAlias
 import attrs
 
 from referrald.wire import names, tokens
+from referrald.wire.sets import Spelling
 
 Kind: TypeAlias = Literal["OK", "NO", "BAD", "BYE", "PREAUTH"]
 
@@ -161,6 +162,11 @@ def number(value: int) -> Wire:
 def numbers(values: Iterable[int]) -> Wire:
     """Render message numbers or UIDs, of which there may be very many, with spaces between."""
     return Wire(b" ".join([b"%d" % value for value in values]))
+
+
+def number_set(numbers: Spelling) -> Wire:
+    """Render message numbers or UIDs as a sequence set."""
+    return Wire(bytes(numbers))
 
 
 def quoted(value: str | bytes) -> Wire:

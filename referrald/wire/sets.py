@@ -96,18 +96,33 @@ class SequenceSet:
         return ",".join((*spans, "$") if self.saved else spans)
 
 
-def spelled(numbers: Iterable[int]) -> bytes:
-    """Write numbers that ascend as a set; empty for none."""
-    runs: list[bytes] = []
-    first = last = 0
-    for number in chain(numbers, (0,)):
-        if number == last + 1 and last:
+class Spelling:
+    """Writes numbers that ascend as a set; very many can be given one piece after another."""
+
+    def __init__(self, numbers: Iterable[int] = ()) -> None:
+        self._runs: list[bytes] = []
+        self._first = self._last = -1
+        self.add(numbers)
+
+    def add(self, numbers: Iterable[int]) -> None:
+        """Take the next numbers."""
+        first, last, runs = self._first, self._last, self._runs
+        for number in numbers:
+            if number != last + 1 or first < 0:
+                if first >= 0:
+                    runs.append(_run(first, last))
+                first = number
             last = number
-            continue
-        if last:
-            runs.append(b"%d" % first if first == last else b"%d:%d" % (first, last))
-        first = last = number
-    return b",".join(runs)
+        self._first, self._last = first, last
+
+    def __bytes__(self) -> bytes:
+        """Give the set; empty where there were no numbers."""
+        open_run = [_run(self._first, self._last)] if self._first >= 0 else []
+        return b",".join([*self._runs, *open_run])
+
+
+def _run(first: int, last: int) -> bytes:
+    return b"%d" % first if first == last else b"%d:%d" % (first, last)
 
 
 def _name(number: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.session import searches
 from referrald.store import pausing
 from tests.mime.mail import NESTED, SIMPLE
 from tests.session.foreign import Account, Mailbox
@@ -80,6 +81,20 @@ class Returned(SynchronousTestCase):
         self.client.session.enable(["IMAP4rev2"])
         self.assertEqual(told(self.client, b"SEARCH 2:3"), b'* ESEARCH (TAG "x") ALL 2:3')
         self.assertEqual(told(self.client, b"SEARCH NOT ALL"), b'* ESEARCH (TAG "x")')
+
+    def test_very_many_are_told_in_pieces_and_it_does_not_show(self) -> None:
+        before = [
+            told(self.client, command)
+            for command in (b"SEARCH NOT 3", b"UID SEARCH ALL", b"SEARCH RETURN (ALL COUNT) 1,3:4")
+        ]
+        self.patch(searches, "PIECE", 2)
+        after = [
+            told(self.client, command)
+            for command in (b"SEARCH NOT 3", b"UID SEARCH ALL", b"SEARCH RETURN (ALL COUNT) 1,3:4")
+        ]
+        self.assertEqual(after, before)
+        self.assertEqual(before[0], b"* SEARCH 1 2 4")
+        self.assertEqual(before[2], b'* ESEARCH (TAG "x") ALL 1,3:4 COUNT 3')
 
     def test_any_mailbox_has_it(self) -> None:
         client = Home(account=Account(INBOX=Mailbox(SIMPLE, NESTED, SIMPLE))).log_in()

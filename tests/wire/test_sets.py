@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import WireError
-from referrald.wire.sets import SequenceSet, spelled
+from referrald.wire.sets import SequenceSet, Spelling
 from tests.proves import proves
 
 ends = st.one_of(st.just("*"), st.integers(1, 30).map(str))
@@ -67,9 +67,12 @@ class Sets(SynchronousTestCase):
             self.assertEqual(str(parsed).encode(), raw)
         self.assertEqual((SequenceSet.parse(b"$").spans, SequenceSet.parse(b"$").highest), ((), 0))
 
-    @given(st.sets(st.integers(1, 30)))
-    def test_numbers_are_spelled_as_a_short_set(self, numbers: set[int]) -> None:
-        spelling = spelled(sorted(numbers))
+    @given(st.sets(st.integers(1, 30)), st.integers(1, 5))
+    def test_numbers_are_spelled_as_a_short_set(self, numbers: set[int], piece: int) -> None:
+        pieces, given = Spelling(), sorted(numbers)
+        for at in range(0, len(given), piece):
+            pieces.add(given[at : at + piece])
+        spelling = bytes(pieces)
         if numbers:
             read = SequenceSet.parse(spelling)
             self.assertEqual(list(read.iterate(30)), sorted(numbers))
