@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from referrald.mailmodel import COMMON_FIELDS, StoredMessage
 from referrald.mime import headers
+from referrald.mime.addresses import addresses
 from referrald.mime.dates import parse_date
 from referrald.mime.headers import Field
 from referrald.query import (
@@ -39,6 +40,10 @@ COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
     ">=": operator.ge,
 }
+
+
+ADDRESSES: Final = frozenset({b"from", b"sender", b"reply-to", b"to", b"cc", b"bcc"})
+"""Fields in which ENVELOPE finds addresses."""
 
 
 class Need(IntEnum):
@@ -255,10 +260,23 @@ def _header(query: Header) -> Test:
     def test(known: Known) -> bool | None:
         if known.fields is None or not (common or known.whole):
             return None
-        named = (field for field in known.fields if field.name == name)
-        return any(not text or text in headers.decoded(each.value).casefold() for each in named)
+        named = (field.value for field in known.fields if field.name == name)
+        return any(not text or any(text in each for each in shown(value)) for value in named)
 
+    shown = _shown_addresses if name in ADDRESSES else _shown
     return test
+
+
+def _shown(value: bytes) -> Iterator[str]:
+    yield headers.decoded(value).casefold()
+
+
+def _shown_addresses(value: bytes) -> Iterator[str]:
+    """Give a field as it stands there, then as ENVELOPE has it (RFC 3501 section 6.4.4, FROM)."""
+    yield from _shown(value)
+    for each in addresses(value):
+        if each.mailbox is not None and each.host is not None:
+            yield headers.decoded(b"%b@%b" % (each.mailbox, each.host)).casefold()
 
 
 def _sent(query: Sent) -> Test:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import binascii
 from typing import Final
 
 from referrald.mime import headers
@@ -24,5 +23,5 @@ def decoded(part: Part, source: bytes) -> bytes | None:
     if name == b"base64":
         return headers.from_base64(body)
     if name == b"quoted-printable":
-        return binascii.a2b_qp(body)
+        return headers.from_quoted_printable(body.rstrip(b" \t"))
     return None

@@ -29,6 +29,7 @@ _QUOTED = re.compile(rb'"((?:[^"\\]|\\.)*+)"?[^;]*', re.DOTALL).match
 _PLAIN = re.compile(rb"[^;]*").match
 _COMMENT = re.compile(rb"(?:^|[ \t])\(.*", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
+_PADDING = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n)")
 _WORD = re.compile(rb"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?\s]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t]+(?==\?[^?\s]+\?[bBqQ]\?[^?\s]*\?=)")
 _CHARSET = re.compile(
@@ -229,6 +230,11 @@ def _word(match: re.Match[bytes]) -> str:
 
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+
+
+def from_quoted_printable(data: bytes) -> bytes:
+    """Undo quoted-printable; white space at the end of a line is padding (RFC 2045 section 6.7)."""
+    return binascii.a2b_qp(_PADDING.sub(b"", data))
 
 
 def from_base64(data: bytes) -> bytes:

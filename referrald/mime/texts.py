@@ -56,7 +56,7 @@ def _plain(part: Part) -> _Raw:
     if encoding == b"base64":
         return lambda: _from_base64(part)
     if encoding == b"quoted-printable":
-        return lambda: map(binascii.a2b_qp, _lines(part))
+        return lambda: map(headers.from_quoted_printable, _lines(part))
     return lambda: _slices(part)
 
 

@@ -221,6 +221,9 @@ class Notices:
             answer: Answer = await work
         finally:
             self._end_selection()
+        if name == "LOGOUT":
+            # Behind BYE nobody listens any more.
+            return answer
         self._stale = self._stale or name in POLLS
         try:
             if name in POLLS and self.mbox is not None:

@@ -9,6 +9,18 @@ from twisted.trial.unittest import SynchronousTestCase
 from referrald.mime import headers
 
 
+class Encoded(SynchronousTestCase):
+    def test_white_space_at_the_end_of_a_coded_line_is_padding(self) -> None:
+        coded = b"hello  \r\nfoo\t \tb=20\r\nsoft = \t\r\nline \nlast"
+        self.assertEqual(
+            headers.from_quoted_printable(coded), b"hello\r\nfoo\t \tb \r\nsoft line\nlast"
+        )
+
+    def test_much_white_space_costs_no_more_than_other_bytes(self) -> None:
+        body = b" " * 1_000_000 + b"x"
+        self.assertEqual(headers.from_quoted_printable(body), body)
+
+
 class Fields(SynchronousTestCase):
     def test_a_header_gives_its_fields_in_order_with_their_bytes(self) -> None:
         found = headers.fields(b"A: 1\r\nb : two\r\n\tlines\r\nA: 3\r\n\r\n")

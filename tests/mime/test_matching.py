@@ -268,6 +268,12 @@ class Looking(SynchronousTestCase):
         self.assertEqual(self.box.looked_at("content"), [1, 3, 4])
         self.assertEqual(self.box.looked_at("attributes"), [])
 
+    def test_addresses_are_found_as_the_envelope_has_them_too(self) -> None:
+        self.box = Box([message(1, b"To: Ann <ann (at work) @ (the) example.org>\r\n\r\n")])
+        for text in ("ann@example.org", "Ann <", "(at work)", "ANN@"):
+            self.assertEqual(list(self.find(Header("to", text)).uids), [1], text)
+        self.assertEqual(list(self.find(Header("to", "work@example")).uids), [])
+
     def test_other_fields_need_the_header_and_no_more(self) -> None:
         self.assertEqual(list(self.find(Header("x-odd", "A")).uids), [3])
         self.assertEqual(self.box.asked, [("header", uid) for uid in (1, 2, 3, 4)])

@@ -12,7 +12,7 @@ from tests.session.native import Site
 DATA = bytes(range(256)) * 4
 MIXED = (
     b"Subject: parts\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    b"--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ncaf=C3=A9=\r\n!\r\n"
+    b"--b\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\ncaf=C3=A9= \r\n! \r\n"
     b"--b\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: BASE64\r\n\r\n"
     + base64.encodebytes(DATA).replace(b"\n", b"\r\n")
     + b"--b\r\nContent-Transfer-Encoding: x-mine\r\n\r\nstrange\r\n"

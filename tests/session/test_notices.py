@@ -188,6 +188,15 @@ class Leaving(SynchronousTestCase):
             home.inbox.messages[0].flags.add("\\Deleted")
             home.inbox.expunge()
 
+    def test_nothing_is_told_behind_the_good_bye(self) -> None:
+        home = Home()
+        client = home.log_in()
+        home.inbox.messages[0].flags.add("\\Flagged")
+        client.session.folder.flagsChanged({1: ["\\Flagged"]})
+        self.assertEqual(
+            client.say(b"x LOGOUT\r\n"), b"* BYE Good-bye.\r\nx OK Logged out.\r\n"
+        )
+
     def test_a_mailbox_that_can_be_closed_is_closed_once(self) -> None:
         for command in (b"CLOSE", b"UNSELECT", b"EXAMINE other", b"LOGOUT", b""):
             box = Mailbox(SIMPLE)
