@@ -235,7 +235,7 @@ class Limits:
     login_failures: int = 3
     failure_delay: float = 2.0
     bad_commands: int = 10
-    line: int = 8_192
+    line: int = 36_864
     literal: int = 4_096
     line_authenticated: int = 65_536
     literal_authenticated: int = 64 * 1024 * 1024

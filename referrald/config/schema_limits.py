@@ -27,7 +27,11 @@ _LIMITS: dict[str, tuple[OptionKind, float, str]] = {
     "login_failures": ("integer", 1, "Failed logins on one connection; then `BYE`."),
     "failure_delay": ("duration", 0, "Time that the answer to a failed login is held back."),
     "bad_commands": ("integer", 1, "Commands answered `BAD` before login; then `BYE`."),
-    "line": ("size", 512, "Longest command line before login; then `BYE`."),
+    "line": (
+        "size",
+        512,
+        "Longest command line before login; then `BYE`. The longest `ID` has 32k (RFC 2971).",
+    ),
     "literal": (
         "size",
         64,

@@ -22,8 +22,8 @@ class TheReference(ConfigTestCase):
 
     def test_a_limit_has_its_default_its_bound_and_what_happens(self) -> None:
         self.assertIn(
-            "| `line` | size, at least 512 | `8k` | Longest command line before login; "
-            "then `BYE`. |",
+            "| `line` | size, at least 512 | `36k` | Longest command line before login; "
+            "then `BYE`. The longest `ID` has 32k (RFC 2971). |",
             self.text,
         )
         self.assertIn("| `auth_time` | time, at least 1s | `1m` | ", self.text)

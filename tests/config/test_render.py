@@ -76,7 +76,7 @@ class Rendering(ConfigTestCase):
     def test_the_differences_are_only_what_was_set(self) -> None:
         self.assertEqual(
             render(
-                self.good(GOOD + '[limits]\nline = "8k"\nliteral = "8k"\n'), differences_only=True
+                self.good(GOOD + '[limits]\nline = "36k"\nliteral = "8k"\n'), differences_only=True
             ),
             '[server]\nname = "imap.example.org"\n\n'
             '[[listener]]\nendpoint = "tcp:143"\ntls = "none"\nallow_cleartext = true\n\n'

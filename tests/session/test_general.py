@@ -69,6 +69,10 @@ class General(SynchronousTestCase):
         self.client = House(ident={"name": "referrald"}).connect()
         self.client.read()
 
+    def test_the_longest_id_there_may_be_is_taken(self) -> None:
+        pairs = b" ".join(b'"%030d" "%b"' % (at, b"v" * 1024) for at in range(30))
+        self.assertEqual(self.client.ask(b"a ID (%b)" % pairs)[-1], b"a OK Nice to know.")
+
     @proves("base:UNSELECT/ENABLE/ID")
     def test_id_tells_who_we_are_and_takes_nobodys_word_for_an_address(self) -> None:
         asked = b'a ID ("x-originating-ip" "1.2.3.4" "x-proxy-ttl" "1")'

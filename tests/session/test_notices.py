@@ -193,9 +193,7 @@ class Leaving(SynchronousTestCase):
         client = home.log_in()
         home.inbox.messages[0].flags.add("\\Flagged")
         client.session.folder.flagsChanged({1: ["\\Flagged"]})
-        self.assertEqual(
-            client.say(b"x LOGOUT\r\n"), b"* BYE Good-bye.\r\nx OK Logged out.\r\n"
-        )
+        self.assertEqual(client.say(b"x LOGOUT\r\n"), b"* BYE Good-bye.\r\nx OK Logged out.\r\n")
 
     def test_a_mailbox_that_can_be_closed_is_closed_once(self) -> None:
         for command in (b"CLOSE", b"UNSELECT", b"EXAMINE other", b"LOGOUT", b""):
