@@ -53,6 +53,7 @@ from referrald.session.door import Door
 from referrald.session.followers import Followers
 from referrald.session.habits import Habits
 from referrald.session.programs import Programs
+from referrald.snapshot import Snapshot
 from referrald.storing import store_for
 from referrald.transcript import transcript
 from referrald.workers import WorkerPool
@@ -181,6 +182,8 @@ class Assembly:
         asking = config.auth.home
         self.refusals = Refusals(reactor, most=config.relay.deadline) if asking else None
         self._elsewhere = locations.any
+        path = config.directory.snapshot
+        self.snapshot = Snapshot(path, self.directory, self.pool) if path else None
         self._unwatch: list[Any] = []
 
     def _relay(self) -> RelayConnector:
@@ -261,6 +264,15 @@ class Assembly:
         hold = min(relay.hold, self.config.limits.auth_time / 2)
         lasting.held.use(self.router.look, hold)
 
+    def follow(self, before: Assembly | None) -> None:
+        """Be the one that is in use, after another or as the first."""
+        if before is not None:
+            self.directory.adopt(before.directory.known())
+            if before.snapshot is not None:
+                before.snapshot.leave()
+        if self.snapshot is not None:
+            self.snapshot.keep(self.reactor)
+
     async def account(self, user: str) -> Any:
         """Give the account of a user, as a session would get it; raises `Unavailable`."""
         realm = self._realm(self.config.listeners[0])
@@ -280,6 +292,8 @@ class Assembly:
         """Get backends and hashing ready; raises when a backend cannot start."""
         await self.pool.start()
         await self.directory.start()
+        if self.snapshot is not None:
+            await self.snapshot.load()
         for _name, backend in self.backends:
             watched = IWatchableBackend(backend, None)
             if watched is not None:
@@ -298,6 +312,8 @@ class Assembly:
             unwatch()
         self._unwatch.clear()
         self.mailboxes.stop()
+        if self.snapshot is not None:
+            await self.snapshot.stop()
         await self.directory.stop()
         await self.pool.stop()
 

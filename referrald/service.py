@@ -111,6 +111,7 @@ class FrontDoor(Service):
                 await self._open(settings)
         await self.lasting.start()
         await self.assembly.start()
+        self.assembly.follow(None)
         # What is there now stays: the garbage collector need not look at it again and again.
         gc.collect()
         gc.freeze()
@@ -228,6 +229,7 @@ class FrontDoor(Service):
         self.config = config
         self.lasting.adopt(config, certificate)
         await self._swap(assembly, config)
+        assembly.follow(before)
         self._retire(before)
 
     def _retire(self, assembly: Assembly) -> None:

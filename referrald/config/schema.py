@@ -204,6 +204,12 @@ DIRECTORY = Section(
             minimum=0,
             help="How many answers are kept.",
         ),
+        Option(
+            name="snapshot",
+            kind="path",
+            help="A file in which known homes are kept, so that after a start they can be used "
+            "while a backend is down. Written every five minutes and at the end.",
+        ),
     ),
 )
 

@@ -76,6 +76,7 @@ class DirectorySection:
     cache_missing: float
     stale: float
     cache_size: int
+    snapshot: str | None = None
 
 
 @attrs.frozen(kw_only=True)

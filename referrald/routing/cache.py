@@ -72,6 +72,10 @@ class Cache(Generic[Key, Answer]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def items(self) -> list[tuple[Key, Entry[Answer]]]:
+        """Give all entries, the one not used for longest first."""
+        return [*self._entries.items()]
+
     def fresh(self, key: Key) -> Entry[Answer] | None:
         """Give the entry of ``key`` when there is one and it holds."""
         entry = self._entries.get(key)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 
 import attrs
@@ -37,6 +37,15 @@ class Lookup:
     cached: bool
 
 
+@attrs.frozen(kw_only=True)
+class Known:
+    """A home that is known. age: seconds since a backend said so."""
+
+    user: str
+    home: Home
+    age: float
+
+
 class Directory:
     """Asks backends in turn; the first that knows the user wins.
 
@@ -56,6 +65,7 @@ class Directory:
     ) -> None:
         self._seconds: Callable[[], float] = clock.seconds
         settings = settings or DirectorySettings()
+        self._numbers = {name: number for number, (name, _) in enumerate(backends)}
         # That somebody was not known is no reason to turn them away later.
         self._cache = Cache[str, Home](
             size=settings.size, stale=settings.stale, seconds=self._seconds
@@ -131,6 +141,31 @@ class Directory:
         else:
             self._lookups.forget(user)
 
+    def known(self) -> Iterator[Known]:
+        """Give all homes that are known."""
+        now = self._seconds()
+        for user, entry in self._cache.items():
+            if entry.answer is not None:
+                yield Known(user=user, home=entry.answer, age=now - entry.answered)
+
+    def adopt(self, known: Iterable[Known]) -> int:
+        """Take over homes that were known before, for when their backends cannot be asked.
+
+        Those of backends that are no longer there are left out. Says how many were taken over.
+        """
+        now, count = self._seconds(), 0
+        for each in known:
+            number = self._numbers.get(each.home.source)
+            if number is None or self._cache.stale(each.user) is not None:
+                continue
+            entry = Entry(
+                each.home, reach=number, turn=0, answered=now - each.age, keep=0,
+                generation=self._cache.generation,
+            )  # fmt: skip
+            self._cache.put(each.user, entry)
+            count += self._cache.stale(each.user) is entry
+        return count
+
     def down(self) -> dict[str, str]:
         """Name the backends that are down, each with the cause."""
         return self._outages.down
@@ -141,4 +176,4 @@ class Directory:
         return len(self._cache)
 
 
-__all__ = ["BackendEvent", "Directory", "DirectorySettings", "Entry", "Lookup"]
+__all__ = ["BackendEvent", "Directory", "DirectorySettings", "Entry", "Known", "Lookup"]

@@ -32,14 +32,6 @@ class KeptHere(InteropCase):
         client.login(USER, "secret")
         return client
 
-    def restart(self) -> None:
-        """Start the server again, after it has ended."""
-        front = self.front
-        with front.log_path.open("ab") as out:
-            command = [str(each) for each in front.process.args]  # type: ignore[union-attr]
-            process = self.run_server(command, out, front.port)
-        self.front = Referrald(front.port, front.folder, front.log_path, process)
-
     def deliver(self, content: bytes, folder: str = "") -> Path:
         """Put a message into a mailbox as a mail server does."""
         box = self.mail / USER / f".{folder}" if folder else self.mail / USER

@@ -282,6 +282,13 @@ poll = 0.2
             process = self.run_server(command, out, port, "implicit" not in listener)
         return Referrald(port, folder, log, process)
 
+    def restarted(self, front: Referrald) -> Referrald:
+        """Start a front door again that has ended."""
+        command = [str(each) for each in front.process.args]  # type: ignore[union-attr]
+        with front.log_path.open("ab") as out:
+            process = self.run_server(command, out, front.port)
+        return Referrald(front.port, front.folder, front.log_path, process)
+
     def start_shared(self, mailboxes: str, *, referral: str = "", more: str = "") -> Referrald:
         """Start a front door where alice's mailboxes are, but for those that ``mailboxes`` names.
 

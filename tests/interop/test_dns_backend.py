@@ -45,6 +45,9 @@ signed_key = "dns.pem"
 [auth]
 home = true
 
+[directory]
+snapshot = "known"
+
 [referral]
 login = "relay"
 
@@ -109,3 +112,14 @@ ca = "{certificate}"
         self.front.wait_for_log(r"backend dns does not answer: .*two\.example: nobody answers")
         self.names = self.start_names()
         self.assertEqual(self.home_of(PEOPLE[1]), 1)
+
+    def test_a_front_door_that_starts_without_a_name_server_knows_whom_it_knew(self) -> None:
+        self.assertEqual(self.home_of(PEOPLE[0]), 0)
+        self.front.process.terminate()
+        self.front.process.wait(PATIENCE)
+        self.names.terminate()
+        self.names.wait(PATIENCE)
+        self.front = self.restarted(self.front)
+        self.front.wait_for_log("1 homes are known")
+        self.assertEqual(self.home_of(PEOPLE[0]), 0)
+        self.assertIn("UNAVAILABLE", self.refusal(PEOPLE[1]))

@@ -106,7 +106,7 @@ class Imaplib(KeptHere):
         validity = client.response("UIDVALIDITY")[1]
         self.front.process.kill()
         self.front.process.wait(PATIENCE)
-        self.restart()
+        self.front = self.restarted(self.front)
         client = self.client()
         client.select("Kept")
         self.assertEqual(client.response("UIDVALIDITY")[1], validity)
