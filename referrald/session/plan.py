@@ -6,13 +6,13 @@ made once a command.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
 
 from referrald.mailmodel import COMMON_FIELDS, Column
-from referrald.mime import headers
 from referrald.session.fetching import FLAGS, MODSEQ, PLAIN, UID, Item
 from referrald.session.sections import clean
 from referrald.wire.response import literal
@@ -135,14 +135,15 @@ def _is_common(item: Item) -> bool:
 
 
 def _fields_of(item: Item) -> Fields:
-    """Give what renders chosen fields out of the common ones."""
+    """Give what renders chosen fields out of the common ones, which are whole fields only."""
     assert item.section is not None, "see `_is_common`"
-    names = frozenset(name.lower() for name in item.section.names)
+    names = b"|".join(re.escape(name) for name in item.section.names)
+    field = rb"^(?:%b)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?" % names
+    find = re.compile(field, re.IGNORECASE | re.MULTILINE).findall
     partial = item.partial
 
     def render(common: bytes) -> bytes:
-        fields = headers.fields(clean(common))
-        chosen = b"".join([each.raw for each in fields if each.name in names])
+        chosen = b"".join(find(clean(common)))
         if chosen and not chosen.endswith(b"\n"):
             chosen += b"\r\n"
         chosen += b"\r\n"
