@@ -25,4 +25,4 @@ async def insist_here(session: ReferralServer, name: str) -> None:
     if isinstance(decision, Refuse):
         raise StatusError(answers.refused(decision))
     if not isinstance(decision, Serve):
-        raise MailboxReferral(decision.urls, personal=decision.personal)
+        raise MailboxReferral(decision.urls, personal=decision.personal, replicas=decision.replicas)

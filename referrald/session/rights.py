@@ -6,10 +6,11 @@ it names no right that could be granted.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
-from referrald.errors import NoPermission, NoSuchMailbox, WireError
-from referrald.session import elsewhere, naming
+from referrald.errors import MailboxReferral, NoPermission, NoSuchMailbox, WireError
+from referrald.session import beyond, elsewhere, naming
 from referrald.session.accounts import rights_of
 from referrald.session.table import Answer
 from referrald.wire.arguments import Arguments
@@ -22,10 +23,14 @@ if TYPE_CHECKING:
 STANDARD: Final = "lrswipkxtea"
 """The rights that there are (RFC 4314 section 2.1), in the order in which they are told."""
 
+UNLIMITED: Final = "lrswipkxte"
+"""The rights of who uses a mailbox and does not administer it."""
+
 VIRTUAL: Final = (("c", "kx"), ("d", "te"))
 """Rights of RFC 2086, and the rights that they stand for (RFC 4314 section 2.1.1)."""
 
 FIXED: Final = no("Only the operator gives and takes rights.", Code("NOPERM"))
+_LETTERS = re.compile(rb'(?: |\A)"?([a-z0-9]*)"?\Z')
 _SHOWS: Final = frozenset("lrikxa")
 """Who has none of these may not know that there is such a mailbox (RFC 4314 section 4)."""
 
@@ -72,10 +77,34 @@ def _identifier(arguments: Arguments) -> str:
 
 async def myrights(session: ReferralServer, name: str) -> Answer:
     """Tell what the user may do with a mailbox (RFC 4314 section 3.5)."""
-    account, name = await _here(session, name)
+    try:
+        account, name = await _here(session, name)
+    except MailboxReferral as error:
+        if not beyond.carried(session, error):
+            raise
+        return await _myrights_there(session, name, error)
     if account is None:
         return elsewhere.NOT_HERE
     letters = await _visible(account, name)
+    session.untagged(b"MYRIGHTS", naming.shown(session, name), told(letters))
+    return ok("Rights told.")
+
+
+async def _myrights_there(session: ReferralServer, name: str, error: MailboxReferral) -> Answer:
+    """Have the server of a mailbox asked.
+
+    Where that knows no rights, everybody has them all: a client that is told of none would change
+    nothing in the mailbox.
+    """
+    done = await session.errands.command(error.replicas, "MYRIGHTS")
+    found = [each.segments[-1] for each in done.reply.untagged if each.kind == b"MYRIGHTS"]
+    match = _LETTERS.search(found[0]) if found else None
+    if done.reply.ok and match is not None:
+        letters = match[1].decode("ascii")
+    elif done.reply.kind == "BAD":
+        letters = UNLIMITED
+    else:
+        return beyond.told(done)
     session.untagged(b"MYRIGHTS", naming.shown(session, name), told(letters))
     return ok("Rights told.")
 

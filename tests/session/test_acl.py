@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import NoPermission
+from referrald.session.builtin import ROWS
+from referrald.session.table import CommandSpec, CommandTable
 from tests.session.inbox import Home, say
-from tests.session.native import Site, done
+from tests.session.native import OTHER, Site, done
+from tests.session.relayed import Both
 from tests.session.test_general import names
 
 
@@ -94,3 +98,30 @@ class Rights(SynchronousTestCase):
         found = names(client.say(b"x CAPABILITY\r\n"))
         self.assertEqual([name for name in found if name[:3] in (b"ACL", b"RIG")], [])
         self.assertTrue(say(client, b"MYRIGHTS INBOX")[0].startswith(b"NO [CANNOT] "))
+
+
+class RelayedRights(SynchronousTestCase):
+    def test_the_server_of_a_mailbox_elsewhere_is_asked(self) -> None:
+        both = Both()
+        both.put("Team", there="Public/Team")
+        client = both.log_in()
+        self.assertEqual(
+            client.say(b"b MYRIGHTS Team"),
+            b"* MYRIGHTS Team lrswipkxteacd\r\nb OK Rights told.\r\n",
+        )
+
+    def test_a_server_that_knows_no_rights_leaves_the_user_all(self) -> None:
+        both = Both()
+        both.put("Team")
+        house = both.houses[OTHER]
+        known = [
+            CommandSpec(name=name, states=states, grammar=reads, handler=handler)
+            for name, states, reads, handler in ROWS
+            if name != "MYRIGHTS"
+        ]
+        house.factory.door = attrs.evolve(house.door, table=CommandTable(known))
+        client = both.log_in()
+        self.assertEqual(
+            client.say(b"b MYRIGHTS Team"),
+            b"* MYRIGHTS Team lrswipkxtecd\r\nb OK Rights told.\r\n",
+        )

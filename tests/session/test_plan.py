@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.mailmodel import COMMON_FIELDS
+from referrald.mime.parts import Section, parse
 from referrald.model import Limits
-from referrald.session.plan import MANY
+from referrald.session.fetching import Item
+from referrald.session.plan import MANY, plan
 from referrald.session.sections import HEAD, PIECE
+from referrald.wire.response import literal
 from tests.mime.mail import NESTED, SIMPLE
 from tests.proves import proves
 from tests.session.inbox import fetch, say
@@ -22,6 +28,12 @@ BIG = b"Subject: big\r\n\r\n" + b"0123456789abcde\n" * 60_000
 KNOWN = (
     b"UID", b"FLAGS", b"INTERNALDATE", b"RFC822.SIZE", b"ENVELOPE", b"BODY", b"BODYSTRUCTURE",
     b"MODSEQ", b"BODY.PEEK[HEADER.FIELDS (From Subject)]", b"BODY.PEEK[HEADER.FIELDS (to)]<3.5>",
+)  # fmt: skip
+
+PIECES = (
+    b"Subject: a\r\n", b"SUBJECT : b\n", b" more\r\n", b"\tmore: x\r\n", b"To:\r\n",
+    b"to: x\ry\r\n",
+    b"Tom: no\r\n", b"From: subject: a\r\n", b"no field\r\n", b"Cc: x", b"\xff", b": nothing\r\n",
 )  # fmt: skip
 
 
@@ -120,6 +132,21 @@ class Planned(SynchronousTestCase):
         self.assertTrue(answer.startswith(b"NO [EXPUNGEISSUED] "), answer)
         self.assertEqual({line[3][1] - line[1] + 1 for line in untagged}, {first})
         self.assertEqual(len(untagged), 2 * MANY + 498)
+
+
+class ChosenFields(SynchronousTestCase):
+    @given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join))
+    def test_they_are_found_as_in_the_header_itself(self, header: bytes) -> None:
+        known = parse(header + b"\r\n").fields
+        common = b"".join(each.raw for each in known if each.name in COMMON_FIELDS)
+        names = (b"Subject", b"TO")
+        asked = Section(text="HEADER.FIELDS", names=names)
+        (form,) = plan(
+            [Item(label=b"x", section=asked)], by_uid=False, since=False, modseqs=False
+        ).fields
+        chosen = b"".join(each.raw for each in known if each.name in (b"subject", b"to"))
+        end = b"" if not chosen or chosen.endswith(b"\n") else b"\r\n"
+        self.assertEqual(form[1](common), literal(chosen + end + b"\r\n"))
 
 
 @proves("base:FETCH partial")
