@@ -18,7 +18,7 @@ from referrald.session.pace import Pace
 from referrald.session.running import start
 from referrald.session.table import Answer
 from referrald.session.view import View
-from referrald.wire.response import Code, Status, ok, paren_list, render
+from referrald.wire.response import Code, Status, ok, paren_list, render, untagged
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -54,6 +54,7 @@ class Notices:
     _stale = False
     _gone: set[int]
     _own: dict[int, int]
+    _flags: dict[str, None]
     _may_write = _told_writable = False
     _reporting = _peeking = False
     selected_name = ""
@@ -96,6 +97,7 @@ class Notices:
         self._since = self._looked = opened.modseq
         self.has_modseqs = opened.has_modseqs
         self._gone, self._own = set(), {}
+        self._flags = dict.fromkeys(opened.flags)
         # Something may have happened between the first look and now.
         self._stale = True
         self._unlisten = folder.watch(self._changed)
@@ -141,6 +143,19 @@ class Notices:
     def changed_by_client(self, modseqs: Mapping[int, int]) -> None:
         """Take note of changes that the client need not be told of: it has made them."""
         self._own.update(modseqs)
+
+    def new_flags(self, told: Iterable[tuple[str, ...]]) -> bytes:
+        """Give what says that the mailbox knows flags which the client has not heard of yet.
+
+        told: the flags that messages have, which the client is told next (RFC 3501 section 7.2.6).
+        """
+        flags = self._flags
+        new = {name for names in set(told) for name in names if name not in flags}
+        new.discard("\\Recent")
+        if not new:
+            return b""
+        flags.update(dict.fromkeys(sorted(new)))
+        return untagged(b"FLAGS", paren_list(*flags))
 
     def _changed(self) -> None:
         self._stale = True
@@ -295,6 +310,9 @@ class Notices:
             yield b"* %d EXISTS\r\n" % len(view)
         if changes.recent is not None and not self.rev2:
             yield b"* %d RECENT\r\n" % changes.recent
+        new_flags = self.new_flags(changes.flags.values())
+        if new_flags:
+            yield new_flags
         own, self._own = self._own, {}
         yield from flag_lines(view, changes, own, modseqs=self.condstore and self.has_modseqs)
 

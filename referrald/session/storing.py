@@ -80,6 +80,7 @@ def _lines(session: ReferralServer, stored: Stored, silent: bool, by_uid: bool) 
     view, spared = view_of(session), set(stored.unchanged)
     modseqs = stored.modseqs if session.condstore else {}
     shown: dict[tuple[str, ...], bytes] = {}
+    yield session.new_flags(stored.flags.values())
     for uid, names in stored.flags.items():
         number, items = view.number(uid), []
         if not silent or uid in spared:

@@ -98,7 +98,9 @@ class Fetching(SynchronousTestCase):
     def test_news_have_it_and_own_changes_are_not_news(self) -> None:
         say(self.client, b"ENABLE CONDSTORE")
         say(self.other, b"STORE 3 +FLAGS.SILENT $x")
-        (line,) = say(self.client, b"NOOP")[1]
+        flags, line = say(self.client, b"NOOP")[1]
+        self.assertEqual(flags[1], b"FLAGS")
+        self.assertIn(b"$x", flags[2])
         self.assertEqual(line[3][::2], [b"UID", b"FLAGS", b"MODSEQ"])
         self.assertEqual(line[3][5], [modseqs(self.client)[3]])
         say(self.client, b"STORE 3 -FLAGS.SILENT $x")
@@ -143,7 +145,7 @@ class Storing(SynchronousTestCase):
     def test_a_plain_store_tells_the_sequence_as_well(self) -> None:
         since = max(modseqs(self.client).values())
         _, untagged = say(self.client, b"STORE 1 +FLAGS $a")
-        self.assertEqual(untagged[0][3], [b"FLAGS", [b"$a"], b"MODSEQ", [since + 1]])
+        self.assertEqual(untagged[-1][3], [b"FLAGS", [b"$a"], b"MODSEQ", [since + 1]])
 
     def test_messages_that_are_gone_are_no_with_those_that_have_changed(self) -> None:
         since = max(modseqs(self.client).values())

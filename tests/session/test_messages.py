@@ -26,7 +26,15 @@ class Store(SynchronousTestCase):
         ):
             answer, untagged = say(self.client, b"STORE 1 " + change)
             self.assertEqual(answer, b"OK Stored.")
-            self.assertEqual(untagged, [[b"*", 1, b"FETCH", [b"FLAGS", flags]]])
+            self.assertEqual(untagged[-1], [b"*", 1, b"FETCH", [b"FLAGS", flags]])
+
+    def test_a_flag_that_the_mailbox_did_not_know_is_told_as_one_that_it_has_now(self) -> None:
+        _, untagged = say(self.client, b"STORE 1 +FLAGS ($new \\Seen)")
+        self.assertEqual(untagged[0][:2], [b"*", b"FLAGS"])
+        self.assertIn(b"$new", untagged[0][2])
+        self.assertIn(b"\\Seen", untagged[0][2])
+        self.assertEqual(len(untagged), 2)
+        self.assertEqual(len(say(self.client, b"STORE 2 +FLAGS $new")[1]), 1)
 
     def test_silent_tells_nothing_and_the_uid_form_tells_the_uid(self) -> None:
         self.assertEqual(say(self.client, b"STORE 1:2 +FLAGS.SILENT \\Seen"), (b"OK Stored.", []))
