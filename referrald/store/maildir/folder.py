@@ -20,7 +20,7 @@ from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index
 from referrald.store.maildir.keeper import Keeper
 from referrald.store.maildir.scanning import look_into
-from referrald.store.maildir.searching import Shelf, search
+from referrald.store.maildir.searching import Shelf, is_short, search
 
 
 @implementer(IMailFolder)
@@ -132,8 +132,10 @@ class MaildirFolder:
     async def search(self, query: Query) -> Found:
         """Find messages; the thread ends soon after nobody waits any more."""
         given_up = Event()
+        keeper = self._keeper
+        pool = keeper.pool if is_short(query) else keeper.searchers
         try:
-            return await self._keeper.pool.run(search, query, self._shelf, given_up)
+            return await pool.run(search, query, self._shelf, given_up)
         finally:
             given_up.set()
 

@@ -11,6 +11,7 @@ from functools import partial
 from threading import Lock
 from typing import Concatenate, ParamSpec, TypeVar
 
+import attrs
 from twisted.internet.defer import DeferredLock
 from twisted.logger import Logger
 
@@ -50,19 +51,28 @@ class Opened:
         return keepers
 
 
+@attrs.frozen(kw_only=True)
+class Pools:
+    """Threads. blocking: for what does not take long; searching: for what may."""
+
+    blocking: Pool
+    searching: Pool
+
+
 class Keeper:
     """What belongs to one account, whoever has it open.
 
-    pool: runs what blocks. step: see `Index`.
+    pool: runs what blocks; searchers: the same for searches that read messages. step: see `Index`.
     """
 
     log = Logger(namespace="referrald")
 
     def __init__(
-        self, root: str, pool: Pool, opened: Opened, limits: Limits, step: Step = no_step
+        self, root: str, pools: Pools, opened: Opened, limits: Limits, step: Step = no_step
     ) -> None:
         self.root = root
-        self.pool = pool
+        self.pool = pools.blocking
+        self.searchers = pools.searching
         self.limits = limits
         self.seen = Seen()
         self.behind: set[int] = set()

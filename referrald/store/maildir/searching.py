@@ -96,6 +96,11 @@ class Shelf:
         return described.whole(path, files[0]) if files else None
 
 
+def is_short(query: Query) -> bool:
+    """Say whether the index can answer alone."""
+    return exactly(query, datetime.now(UTC)) is not None
+
+
 def search(query: Query, shelf: Shelf, given_up: Event) -> Found:
     """Find messages, in a thread; ends soon after it has been given up."""
     now = datetime.now(UTC)

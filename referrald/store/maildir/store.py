@@ -11,12 +11,14 @@ from referrald.interfaces import ILifecycle, IMailStore
 from referrald.store.maildir.account import MaildirAccount
 from referrald.store.maildir.delivery import Limits
 from referrald.store.maildir.disk import Step, no_step
-from referrald.store.maildir.keeper import Keeper, Opened
+from referrald.store.maildir.keeper import Keeper, Opened, Pools
 from referrald.store.maildir.naming import root_of
 from referrald.store.maildir.watching import Rounds
 from referrald.workers import Inline, WorkerPool
 
 WORKERS = 8
+SEARCHERS = 4
+"""Threads for searches that read messages, apart: nothing else has to wait for these."""
 QUEUE = 10_000
 
 
@@ -40,8 +42,10 @@ class MaildirStore:
         self.root = root
         self.limits = limits or Limits()
         self._pool: Any = Inline()
+        self._searchers: Any = self._pool
         if reactor is not None:
             self._pool = WorkerPool(reactor, workers=workers, queue=QUEUE, name="mailbox")
+            self._searchers = WorkerPool(reactor, workers=SEARCHERS, queue=QUEUE, name="search")
         self._step = step
         self._opened = Opened()
         self._keepers: WeakValueDictionary[str, Keeper] = WeakValueDictionary()
@@ -49,13 +53,16 @@ class MaildirStore:
 
     async def start(self) -> None:
         """Get ready."""
-        if isinstance(self._pool, WorkerPool):
-            await self._pool.start()
+        for pool in (self._pool, self._searchers):
+            if isinstance(pool, WorkerPool):
+                await pool.start()
         self._rounds.start()
 
     async def stop(self) -> None:
         """Finish what is under way, and let go of files and threads."""
         await self._rounds.stop()
+        if isinstance(self._searchers, WorkerPool):
+            await self._searchers.stop()
         for keeper in self._opened.drain():
             await self._pool.run(keeper.shut)
         if isinstance(self._pool, WorkerPool):
@@ -66,7 +73,8 @@ class MaildirStore:
         root = root_of(self.root, user)
         keeper = self._keepers.get(root)
         if keeper is None:
-            keeper = Keeper(root, self._pool, self._opened, self.limits, self._step)
+            pools = Pools(blocking=self._pool, searching=self._searchers)
+            keeper = Keeper(root, pools, self._opened, self.limits, self._step)
             self._keepers[root] = keeper
         account = MaildirAccount(user, keeper)
         await account.look()
