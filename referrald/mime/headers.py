@@ -229,7 +229,10 @@ def _word(match: re.Match[bytes]) -> str:
     return text(raw, charset)
 
 
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
+NOT_BASE64: Final = bytes(
+    byte for byte in range(256) if not re.match(rb"[A-Za-z0-9+/]", bytes((byte,)))
+)
+"""The bytes that have no meaning in base64."""
 
 
 def from_quoted_printable(data: bytes) -> bytes:
@@ -239,7 +242,7 @@ def from_quoted_printable(data: bytes) -> bytes:
 
 def from_base64(data: bytes) -> bytes:
     """Decode base64 as far as it goes."""
-    clean = _NOT_BASE64.sub(b"", data.partition(b"=")[0])
+    clean = data.partition(b"=")[0].translate(None, NOT_BASE64)
     if len(clean) % 4 == 1:
         clean = clean[:-1]
     return base64.b64decode(clean + b"=" * (-len(clean) % 4))

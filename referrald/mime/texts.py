@@ -5,24 +5,19 @@ A piece is never long, whatever the message; a caller may do something else betw
 
 from __future__ import annotations
 
-import binascii
 import codecs
-import re
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from referrald.mime import headers
+from referrald.mime.decoding import plain
 from referrald.mime.headers import Field
 from referrald.mime.parts import Part
-
-PIECE: Final = 32_768
-"""Bytes that are decoded at a time."""
 
 Passage: TypeAlias = Iterator[str]
 """Text that belongs together, in pieces: what is looked for may lie across two of them."""
 
 _Raw: TypeAlias = Callable[[], Iterator[bytes]]
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
 def field_line(field: Field) -> str:
@@ -38,59 +33,13 @@ def passages(message: Part) -> Iterator[Passage]:
         for child in message.children:
             yield from _whole(child)
     elif message.type.is_(b"text") or message.type.is_(b"message"):
-        yield _decoded(_plain(message), message.type.parameter(b"charset"))
+        yield _decoded(lambda: plain(message), message.type.parameter(b"charset"))
 
 
 def _whole(part: Part) -> Iterator[Passage]:
     for field in part.fields:
         yield iter((field_line(field),))
     yield from passages(part)
-
-
-# -- transfer encodings ----------------------------------------------------------------------
-
-
-def _plain(part: Part) -> _Raw:
-    """Give what yields the bytes of a part without their transfer encoding."""
-    encoding = (headers.token(part.field(b"content-transfer-encoding")) or b"").lower()
-    if encoding == b"base64":
-        return lambda: _from_base64(part)
-    if encoding == b"quoted-printable":
-        return lambda: map(headers.from_quoted_printable, _lines(part))
-    return lambda: _slices(part)
-
-
-def _slices(part: Part) -> Iterator[bytes]:
-    source, end = part.source, part.end
-    for at in range(part.body_start, end, PIECE):
-        yield source[at : min(at + PIECE, end)]
-
-
-def _lines(part: Part) -> Iterator[bytes]:
-    """Yield pieces that end with a line, or at least not inside ``=XX``."""
-    source, at, end = part.source, part.body_start, part.end
-    while at < end:
-        until = min(at + PIECE, end)
-        if until < end:
-            line_end = source.rfind(b"\n", at, until)
-            escape = source.rfind(b"=", until - 2, until)
-            until = line_end + 1 if line_end >= 0 else escape if escape >= 0 else until
-        yield source[at:until]
-        at = until
-
-
-def _from_base64(part: Part) -> Iterator[bytes]:
-    """Decode as far as it goes, as `headers.from_base64` does."""
-    rest = b""
-    for piece in _slices(part):
-        before, end, _ = piece.partition(b"=")
-        rest += _NOT_BASE64.sub(b"", before)
-        if end:
-            break
-        whole = len(rest) - len(rest) % 4
-        yield binascii.a2b_base64(rest[:whole])
-        rest = rest[whole:]
-    yield headers.from_base64(rest)
 
 
 # -- charsets --------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class _Fetching:
                 self.missing += 1
                 continue
             try:
-                values = await Reader(content).values(how.reads)
+                values = await Reader(content, self._pace.breathe).values(how.reads)
                 opening = how.opening(number, row, more)
                 if await session.stream(sections.response(opening, values, content)):
                     self._pace.rested()

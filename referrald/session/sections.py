@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import attrs
 
 from referrald.errors import Unavailable
 from referrald.mime import parts as mime
-from referrald.mime.decoding import decoded
+from referrald.mime.decoding import is_known, plain
 from referrald.mime.parts import Part, Section
 from referrald.session.fetching import Item
 from referrald.wire.response import Code, StatusError, Wire, literal, no, nstring, number
@@ -42,10 +42,14 @@ def clean(data: bytes) -> bytes:
 
 
 class Reader:
-    """A message that is being fetched; it is read and parsed once, if at all."""
+    """A message that is being fetched; it is read and parsed once, if at all.
 
-    def __init__(self, content: Any) -> None:
+    breathe: lets others have a turn, if it is time.
+    """
+
+    def __init__(self, content: Any, breathe: Callable[[], Awaitable[None]]) -> None:
         self.content = content
+        self._breathe = breathe
         self._raw = b""
         self._head: Part | None = None
         self._parsed: Part | None = None
@@ -92,13 +96,11 @@ class Reader:
 
     async def _binary(self, item: Item, wanted: Section) -> Value:
         """Give a part without its transfer encoding (RFC 3516 section 4.2)."""
-        message = await self._whole()
+        await self._whole()
         data: bytes | None = self._raw
         if wanted.path:
-            part = mime.part_at(message, wanted.path)
-            data = None if part is None else decoded(part, self._raw)
-            if part is not None and data is None:
-                raise StatusError(UNKNOWN_CTE)
+            part = mime.part_at(mime.parse(self._raw), wanted.path)
+            data = None if part is None else await self._decoded(part)
         if item.binary == "BINARY.SIZE":
             return number(len(data or b""))
         if data is None:
@@ -106,6 +108,15 @@ class Reader:
         if item.partial is not None:
             data = data[item.partial[0] : sum(item.partial)]
         return literal(data, binary=b"\0" in data)
+
+    async def _decoded(self, part: Part) -> bytes:
+        if not is_known(part):
+            raise StatusError(UNKNOWN_CTE)
+        pieces = []
+        for piece in plain(part):
+            pieces.append(piece)
+            await self._breathe()
+        return b"".join(pieces)
 
 
 def _has_header(data: bytes) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailmodel import COMMON_FIELDS, StoredMessage
-from referrald.mime import matching, texts
+from referrald.mime import decoding, matching, texts
 from referrald.mime.parts import Part, parse
 from referrald.query import (
     All,
@@ -228,7 +228,7 @@ class Planned(SynchronousTestCase):
 
     @given(st.text(max_size=60), st.text(min_size=1, max_size=3))
     def test_text_is_found_wherever_pieces_end(self, text: str, word: str) -> None:
-        self.patch(texts, "PIECE", 3)
+        self.patch(decoding, "PIECE", 3)
         content = b"Content-Type: text/plain; charset=utf-8\n\n" + text.encode()
         expected = [1] if word.casefold() in text.replace("\0", "\ufffd").casefold() else []
         if "\0" not in text + word:
@@ -297,7 +297,7 @@ class Looking(SynchronousTestCase):
         self.assertEqual(list(self.find(Either(Uids(((3, 4),)), Changed(1))).uids), [1, 2, 4])
 
     def test_a_message_with_much_text_is_read_in_small_steps(self) -> None:
-        big = b"Subject: x\r\n\r\n" + b"a" * (20 * texts.PIECE)
+        big = b"Subject: x\r\n\r\n" + b"a" * (20 * decoding.PIECE)
         work = matching.steps(Body("b"), Box([message(1, big)]), now=NOW)
         self.assertGreaterEqual(len(list(work)), 20)
         work = matching.steps(Body("aa"), Box([message(1, big)]), now=NOW)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.mime import headers, texts
+from referrald.mime import decoding, headers, texts
 from referrald.mime.parts import parse
 from tests.mime.mail import NESTED, ODD
 
@@ -30,7 +30,7 @@ def mail(body: bytes, charset: bytes = b"", encoding: bytes = b"8bit") -> bytes:
 
 class Pieces(SynchronousTestCase):
     def setUp(self) -> None:
-        self.patch(texts, "PIECE", 7)
+        self.patch(decoding, "PIECE", 7)
 
     @given(st.binary(max_size=100), st.sampled_from(CHARSETS))
     def test_pieces_make_the_text_that_the_whole_is(self, body: bytes, charset: bytes) -> None:

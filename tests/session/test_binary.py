@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from tests.session.inbox import say
@@ -80,3 +81,20 @@ class Binary(SynchronousTestCase):
             b"BINARY.PEEK", b"BINARY[1", b"BINARY[HEADER.FIELDS (To)]",
         ):  # fmt: skip
             self.assertTrue(say(self.client, b"FETCH 1 " + item)[0].startswith(b"BAD "), item)
+
+    def test_a_big_part_is_decoded_in_small_steps(self) -> None:
+        data = bytes(range(256)) * 4000
+        head = b"Content-Transfer-Encoding: base64\r\n\r\n"
+        site = Site(head + base64.encodebytes(data).replace(b"\n", b"\r\n"))
+        client, clock = site.log_in(b"SELECT INBOX"), site.house.clock
+
+        def passing() -> float:
+            clock.advance(0.006)
+            return clock.seconds()
+
+        client.session.door = attrs.evolve(site.house.door, clock=passing)
+        answer = client.say(b"x FETCH 1 BINARY.SIZE[1]\r\n")
+        self.assertEqual(answer, b"")
+        for _ in range(100):
+            clock.advance(0)
+        self.assertIn(b"BINARY.SIZE[1] %d" % len(data), client.read())
