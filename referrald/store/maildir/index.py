@@ -42,9 +42,11 @@ class Index:
         self.patience = patience
         self._held = 0
         make_maildir(root, folder=False)
-        self._lock = os.open(os.path.join(root, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+        self._path = os.path.join(root, INDEX)
+        self._lock = _open_lock(root)
         try:
-            self.database = _connect(os.path.join(root, INDEX), patience)
+            self.database = _connect(self._path, patience)
+            self._opened = _identity(self._path)
         except BaseException:
             os.close(self._lock)
             raise
@@ -58,29 +60,25 @@ class Index:
         """Give the path of a folder, or of something in it."""
         return os.path.join(below(self.root, directory), *more)
 
+    @property
+    def replaced(self) -> bool:
+        """Say whether the file of the index is another one now, or none."""
+        return _identity(self._path) != self._opened
+
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Keep other processes from changing the account meanwhile; raises `MailboxInUse`."""
         if not self._held:
-            self._take()
+            _take(self._lock, self.patience, self.root)
         self._held += 1
         try:
+            if self.replaced:
+                raise MailboxInUse("the index was replaced", public="This mailbox is in use.")
             yield
         finally:
             self._held -= 1
             if not self._held:
                 fcntl.flock(self._lock, fcntl.LOCK_UN)
-
-    def _take(self) -> None:
-        until = time.monotonic() + self.patience
-        while True:
-            try:
-                return fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                if time.monotonic() > until:
-                    reason = f"another process holds {self.root}"
-                    raise MailboxInUse(reason, public="This mailbox is in use.") from error
-                time.sleep(0.005)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -111,6 +109,42 @@ class Index:
         value = max(int(time.time()), (row[0] + 1) if row else 0)
         self.database.execute("INSERT OR REPLACE INTO account VALUES('validity', ?)", (value,))
         return value
+
+
+def _open_lock(root: str) -> int:
+    return os.open(os.path.join(root, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Tell files of one name apart."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _take(lock: int, patience: float, root: str) -> None:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > until:
+                reason = f"another process holds {root}"
+                raise MailboxInUse(reason, public="This mailbox is in use.") from error
+            time.sleep(0.005)
+
+
+@contextmanager
+def locked(root: str, patience: float = PATIENCE) -> Iterator[None]:
+    """Keep all processes from changing an account, be its index usable or not."""
+    lock = _open_lock(root)
+    try:
+        _take(lock, patience, root)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _connect(path: str, patience: float) -> sqlite3.Connection:

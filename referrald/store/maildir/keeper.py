@@ -110,6 +110,9 @@ class Keeper:
         # Who has given up no longer holds the turn, but what it began may still be going on.
         with self._mutex:
             try:
+                if self._index is not None and self._index.replaced:
+                    self._close()
+                    self.seen = Seen()
                 if self._index is None:
                     self._index = Index(self.root, self._step)
                 return work(self._index, *arguments, **named)
