@@ -1,4 +1,4 @@
-"""List and make mailboxes that are kept here, and take mail in and out.
+"""List and make mailboxes that are kept here, take mail in and out, and put right what is wrong.
 
 Works on the store that [serve] names, in this process, while the server goes on: its sessions see
 what has changed. "import" reads a Maildir with its folders (Maildir++), an mbox, or a directory of
@@ -10,17 +10,28 @@ directory of mbox files. Neither holds a mailbox in memory. The ends of lines be
 The user need not live here yet, but has to be one whose login is not refused as unknown. A store in
 memory ends with its process, so there is nothing to be done with one.
 
-Exits with 1 when something could not be taken over; each such thing is one line.
+"check" looks at a user's mail on disk, "repair" puts right what can be without losing a message,
+and "reindex" makes the index anew from the files. All may be done while the server runs.
+
+Exits with 1 when something could not be taken over, or is wrong; each such thing is one line.
 """
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from referrald.ctl.store import exporting, importing, listing
+from referrald.ctl.store import exporting, importing, listing, mending
 from referrald.ctl.terminal import Terminal
 
-VERBS = (listing.LIST, listing.CREATE, importing.IMPORT, exporting.EXPORT)
+VERBS = (
+    listing.LIST,
+    listing.CREATE,
+    importing.IMPORT,
+    exporting.EXPORT,
+    mending.CHECK,
+    mending.REPAIR,
+    mending.REINDEX,
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -89,11 +89,11 @@ def _account(index: Index) -> Iterator[Fault]:
             yield Fault(wrong=f"{name} is an index that was put away", mended=False)
     known = {each.directory for each in folders.every(index)}
     for directory in sorted(disk.folder_names(index.root) - known):
-        name = name_of(directory)
-        if name is None:
+        mailbox = name_of(directory)
+        if mailbox is None:
             yield Fault(wrong=f"no mailbox can have the folder {directory}", mended=False)
         else:
-            yield Fault(mailbox=name, wrong="is not in the index")
+            yield Fault(mailbox=mailbox, wrong="is not in the index")
 
 
 def _mailboxes(index: Index) -> Iterator[Fault]:
