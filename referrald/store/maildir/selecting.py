@@ -31,6 +31,9 @@ RANGES: Final = 200
 DEPTH: Final = 300
 """Parentheses of a condition that SQLite takes without question; its limit is 1,000 levels."""
 
+WORDS: Final = 4
+"""Words of a text that are looked for, the longest ones."""
+
 DAY: Final = 86_400
 _BITS: Final = {name.lower(): bit for name, bit in BITS.items()}
 
@@ -99,17 +102,18 @@ def _received(query: Received) -> Condition:
 
 
 def _field(query: Header) -> Condition | None:
-    """Look for a word in the fields as they stand there; those that are encoded may have it too."""
+    """Look for words in the fields as they stand there; encoded ones may have them too."""
     if query.name.lower().encode("utf-8") not in COMMON_FIELDS:
         return None
     text = query.text.casefold()
     if not text.isascii():
         return "plain IS NOT 1", ()
-    word = max(text.split(), key=len, default="")
+    words = sorted(text.split(), key=len, reverse=True)[:WORDS]
     # SQLite takes the character zero as an end.
-    if not word or not word.isprintable():
+    if not words or not all(word.isprintable() for word in words):
         return None
-    return "plain IS NOT 1 OR instr(lower(CAST(fields AS TEXT)), ?) > 0", (word,)
+    there = " AND ".join(["instr(lower(CAST(fields AS TEXT)), ?) > 0"] * len(words))
+    return f"plain IS NOT 1 OR ({there})", tuple(words)
 
 
 _MAKERS: Final[dict[type, Callable[[Any], Condition | None]]] = {
