@@ -25,6 +25,7 @@ def run(
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         found = measure(options, Path(folder))
-    if options.json:
-        Path(options.json).write_text(json.dumps(found, indent=2) + "\n", encoding="ascii")
-    report(found)
+        if options.json:
+            Path(options.json).write_text(json.dumps(found, indent=2) + "\n", encoding="ascii")
+        # Before the folder goes: with many files in it that takes a while.
+        report(found)
