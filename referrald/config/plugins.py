@@ -24,6 +24,7 @@ BUILT_IN = {
     "passwd-file": "referrald.backends.passwdfile:factory",
     "dns": "referrald.backends.dns.factory:factory",
     "sqlite": "referrald.backends.sql.sqlite:factory",
+    "postgresql": "referrald.backends.sql.postgresql:factory",
     "ring": "referrald.backends.ring:factory",
     "ldap": "referrald.backends.ldap.factory:factory",
     "http": "referrald.backends.http.factory:factory",

@@ -52,7 +52,7 @@ class Examples(SynchronousTestCase):
         self.assertEqual(config.auth.backends, ("users",))
 
     def test_so_are_those_of_other_backends(self) -> None:
-        for name in ("dns", "http", "ldap"):
+        for name in ("dns", "http", "ldap", "postgresql"):
             shutil.copy(EXAMPLES / f"{name}.toml", self.place / "referrald.toml")
             config = self.load().config
             assert config is not None

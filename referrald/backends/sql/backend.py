@@ -38,7 +38,7 @@ from referrald.model import (
 Changes = Sequence[HomeChange]
 
 
-@implementer(IReferralBackend, ILifecycle, IWatchableBackend, IReloadable)
+@implementer(IReferralBackend, ILifecycle, IReloadable)
 class SqlBackend:
     """Answers by the operator's own queries; ``lowercase`` as in the options."""
 
@@ -46,6 +46,8 @@ class SqlBackend:
         self._database = database
         self._queries = queries
         self._lowercase = lowercase
+        if database.watches:
+            alsoProvides(self, IWatchableBackend)
         if queries.password:
             alsoProvides(self, IPasswordStore)
         if queries.targets:

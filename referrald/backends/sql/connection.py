@@ -31,6 +31,9 @@ class Database(Protocol):
     name: str
     """What messages call it."""
 
+    watches: bool
+    """Whether changes are told."""
+
     async def start(self) -> None:
         """Get ready, and notice changes from now on."""
         ...

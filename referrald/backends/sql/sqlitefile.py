@@ -59,6 +59,7 @@ class SqliteFile:
 
     def __init__(self, path: str, reactor: Any, *, own: bool, poll: float, threads: int) -> None:
         self.name = path
+        self.watches = True
         self._own = own
         self._poll = poll
         self._workers = Workers(reactor, threads, "referrald-sqlite")

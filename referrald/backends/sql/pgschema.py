@@ -1,0 +1,63 @@
+"""Tables of our own in PostgreSQL; triggers tell those who listen who has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+CHANNEL = "referrald"
+
+LOCK = "SELECT pg_advisory_xact_lock(7224437413)"
+MARK = "SELECT to_regclass('referrald_schema') IS NOT NULL AS there"
+NOBODY_ELSE = "LOCK TABLE homes IN SHARE ROW EXCLUSIVE MODE"
+
+STEPS: Sequence[Sequence[str]] = (
+    (
+        "CREATE TABLE referrald_schema (version INTEGER NOT NULL)",
+        """CREATE TABLE homes (
+            username TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+            servers TEXT COLLATE "C" NOT NULL,
+            name TEXT,
+            auth TEXT,
+            public_here BOOLEAN,
+            login TEXT,
+            spread BOOLEAN,
+            closed TEXT,
+            held BOOLEAN,
+            ttl DOUBLE PRECISION
+        )""",
+        "CREATE INDEX homes_by_servers ON homes (servers)",
+        """CREATE TABLE passwords (
+            username TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+            scheme TEXT COLLATE "C" NOT NULL,
+            hash TEXT COLLATE "C" NOT NULL
+        )""",
+        "CREATE INDEX passwords_by_scheme ON passwords (scheme)",
+        """CREATE TABLE history (
+            seq BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+            time DOUBLE PRECISION NOT NULL,
+            who TEXT NOT NULL,
+            why TEXT NOT NULL,
+            username TEXT COLLATE "C" NOT NULL,
+            before TEXT,
+            after TEXT
+        )""",
+        "CREATE INDEX history_by_user ON history (username, seq)",
+        f"""CREATE FUNCTION referrald_tell() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP <> 'INSERT' THEN PERFORM pg_notify('{CHANNEL}', OLD.username); END IF;
+            IF TG_OP <> 'DELETE' THEN PERFORM pg_notify('{CHANNEL}', NEW.username); END IF;
+            RETURN NULL;
+        END $$""",
+        f"""CREATE FUNCTION referrald_tell_all() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_notify('{CHANNEL}', ''); RETURN NULL; END $$""",
+        *(
+            f"CREATE TRIGGER {table}_{name} AFTER {when} ON {table} FOR EACH {each} "
+            f"EXECUTE FUNCTION {function}()"
+            for table in ("homes", "passwords")
+            for name, when, each, function in (
+                ("told", "INSERT OR UPDATE OR DELETE", "ROW", "referrald_tell"),
+                ("emptied", "TRUNCATE", "STATEMENT", "referrald_tell_all"),
+            )
+        ),
+    ),
+)
