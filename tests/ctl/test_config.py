@@ -11,7 +11,7 @@ class Config(CtlTestCase):
         code, out, err = self.run_ctl("config")
         self.assertEqual((code, err), (0, ""))
         document = tomllib.loads(out)
-        self.assertEqual(document["limits"]["line"], "8k")
+        self.assertEqual(document["limits"]["line"], "36k")
 
     def test_the_differences_are_shown(self) -> None:
         code, out, _ = self.run_ctl("config", "-n")
