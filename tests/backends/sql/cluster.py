@@ -72,8 +72,9 @@ class Cluster:
         self._run(program("pg_ctl"), "-D", str(self._data), "-m", "immediate", "-w", "stop")
 
     def remove(self) -> None:
-        """Stop it for good."""
-        self.stop()
+        """Stop it for good, if it runs."""
+        if (self._data / "postmaster.pid").exists():
+            self.stop()
         shutil.rmtree(self._folder)
 
     def dsn(self, database: str = "postgres") -> str:
