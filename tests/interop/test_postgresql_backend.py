@@ -32,6 +32,9 @@ dsn = "{self.cluster.dsn()}"
 
 [directory]
 cache_found = "1h"
+
+[referral]
+storm_count = 0
 """,
         )
 
