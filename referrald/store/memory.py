@@ -1,4 +1,4 @@
-"""A small store in memory: what a user who is served here gets until there is a real one.
+"""A small store in memory, for users who are served here and whose mail need not last.
 
 It is lost when the process ends and is meant for demonstrations and tests; ``[serve] store =
 "memory"`` asks for it by name.
@@ -42,7 +42,7 @@ OWN = SHARED + "a"
 """The letters of all rights but administration, and of all (RFC 4314 section 2.1)."""
 
 FIRST = ("Welcome home", "This mailbox lives in the memory of the server you logged in to.")
-SECOND = ("Nothing is kept", "It is gone when the server stops: a real store is yet to come.")
+SECOND = ("Nothing is kept", "It is gone when the server stops; a store on disk would keep it.")
 
 
 @implementer(IMailAccount, IQuotas, IRights)

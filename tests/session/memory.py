@@ -26,7 +26,7 @@ Content-Type: text/plain; charset=us-ascii\r
 {text}\r
 """
 FIRST = ("Welcome home", "This mailbox lives in the memory of the server you logged in to.")
-SECOND = ("Nothing is kept", "It is gone when the server stops: a real store is yet to come.")
+SECOND = ("Nothing is kept", "It is gone when the server stops; a store on disk would keep it.")
 
 
 @implementer(IAccount, INamespacePresenter)
