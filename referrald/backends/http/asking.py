@@ -83,11 +83,11 @@ class Service:
         except ResponseNeverReceived:
             # The service had closed a connection that was kept: once more, on a new one.
             response = await self._send(method, headers, more)
-        pieces: list[bytes] = []
+        body = bytearray()
 
         def take(data: bytes) -> None:
-            pieces.append(data)
-            if sum(map(len, pieces)) > LONGEST:
+            body.extend(data)
+            if len(body) > LONGEST:
                 raise Unavailable(f"{self._url}: the answer is too long")
 
         await treq.collect(response, take)
@@ -95,7 +95,7 @@ class Service:
             name.decode("latin-1").lower(): values[-1].decode("latin-1")
             for name, values in response.headers.getAllRawHeaders()
         }
-        return Answer(code=response.code, headers=found, body=b"".join(pieces))
+        return Answer(code=response.code, headers=found, body=bytes(body))
 
     def _send(self, method: str, headers: Mapping[str, str], more: Any) -> Any:
         return self._client.request(
