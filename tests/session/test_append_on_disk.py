@@ -20,6 +20,8 @@ from tests.session.support import Client, House
 
 MEGABYTE = 1024 * 1024
 PIECE = b"x" * 65_534 + b"\r\n"
+PAUSE = 0.001
+"""Seconds between two looks."""
 
 
 class OnDisk(TestCase):
@@ -42,10 +44,14 @@ class OnDisk(TestCase):
         return client
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Let everybody else have a turn until something is so."""
+        """Let everybody else have a turn until something is so.
+
+        Never without a pause: a reactor that polls all the time hardly lets go of the interpreter,
+        and the threads of the store starve.
+        """
         clock: Any = reactor
         while not condition():
-            await deferLater(clock, 0)
+            await deferLater(clock, PAUSE)
 
     async def answer(self, client: Client, data: bytes, tag: bytes = b"x ") -> bytes:
         """Send something and give what is said up to the tagged answer."""
