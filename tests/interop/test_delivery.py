@@ -11,10 +11,12 @@ from pathlib import Path
 from tests.interop.postfix import start_postfix
 from tests.interop.stress import Session
 from tests.interop.support import PATIENCE, InteropCase
+from tests.proves import proves
 
 USER = "alice@example.org"
 
 
+@proves("K5")
 class Deliveries(InteropCase):
     def setUp(self) -> None:
         self.mail = self.folder() / "mail"

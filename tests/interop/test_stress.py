@@ -6,10 +6,12 @@ import re
 
 from tests.interop.stress import Session, Stress
 from tests.interop.support import InteropCase
+from tests.proves import proves
 
 STEPS = 250
 
 
+@proves("K10")
 class ManySessions(InteropCase):
     def stressed(self, port: int, seed: int) -> Stress:
         """Let four sessions work on alice's INBOX, which is empty."""

@@ -67,7 +67,7 @@ class OnDisk(TestCase):
     def files(self, folder: str) -> list[Path]:
         return [path for path in self.root.rglob(f"{folder}/*") if path.is_file()]
 
-    @proves("base:memory")
+    @proves("base:memory", "K8")
     async def test_a_long_message_is_written_as_it_comes(self) -> None:
         client, count = self.client, 40 * MEGABYTE // len(PIECE)
         said = client.say(b"x APPEND INBOX {%d}\r\n" % (count * len(PIECE)))
@@ -91,7 +91,7 @@ class OnDisk(TestCase):
         self.assertEqual(kept.stat().st_size, count * len(PIECE))
         self.assertEqual(self.files("tmp"), [])
 
-    @proves("S1")
+    @proves("S1", "K8")
     async def test_a_message_that_breaks_off_leaves_no_file(self) -> None:
         client = self.client
         client.say(b"x APPEND INBOX {1000000+}\r\n")
@@ -103,6 +103,7 @@ class OnDisk(TestCase):
         self.assertEqual(self.files("cur") + self.files("new"), [])
         self.assertEqual(self.house.notes.faults, [])
 
+    @proves("K3")
     async def test_where_one_is_refused_none_is_left(self) -> None:
         for second in (b" (\\Odd) {3+}\r\ntwo\r\n", b" {3+}\r\nt\0o\r\n", b" {0+}\r\n\r\n"):
             answer = await self.answer(self.client, b"x APPEND INBOX {3+}\r\none" + second)

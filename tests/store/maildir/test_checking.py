@@ -9,10 +9,12 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import NoSuchMailbox
 from referrald.store.maildir.checking import check, reindex, repair
+from tests.proves import proves
 from tests.store.maildir.support import Site, folder, messages, put
 from tests.store.support import now
 
 
+@proves("K13")
 class Checked(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = Site(self.mktemp())
@@ -55,6 +57,7 @@ class Checked(SynchronousTestCase):
         found = [text for text, _flags in messages(self.site.open())]
         self.assertEqual(found, [b"a", b"ccc", b"new\r\n", b"newer\r\n"])
 
+    @proves("K4")
     def test_a_file_that_was_rewritten_is_another_message(self) -> None:
         with open(self.files()[0], "ab") as file:
             file.write(b"more\n")

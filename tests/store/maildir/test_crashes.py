@@ -12,6 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from referrald.errors import MailboxInUse
 from referrald.mailmodel import NewMessage
 from referrald.store.maildir.index import Index
+from tests.proves import proves
 from tests.store.maildir.support import Look, Site, folder, look, put
 from tests.store.support import now
 
@@ -45,6 +46,7 @@ class Killer:
             os._exit(KILLED)
 
 
+@proves("K2")
 class Crashes(SynchronousTestCase):
     def setUp(self) -> None:
         self.site = Site(self.mktemp())
@@ -170,6 +172,7 @@ class Crashes(SynchronousTestCase):
             lambda account: now(account.rename("INBOX", "saved")), halfway=halfway
         )
 
+    @proves("K14")
     def test_flags_in_file_names(self) -> None:
         """The change itself is one row after another in one transaction."""
 
@@ -195,6 +198,7 @@ class Crashes(SynchronousTestCase):
                 break
         self.assertGreater(number, 2)
 
+    @proves("K1")
     def test_what_was_acknowledged_is_there_after_a_kill(self) -> None:
         """Whoever was told OK finds the message, be the process killed right then."""
 
@@ -207,6 +211,7 @@ class Crashes(SynchronousTestCase):
         assert found is not None
         self.assertEqual([text for text, _flags in found[1]], [b"there", b"acknowledged"])
 
+    @proves("K10")
     def test_a_process_that_holds_the_account_keeps_others_out(self) -> None:
         """They are told so, after a while, and can go on when it has gone."""
 

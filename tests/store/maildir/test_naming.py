@@ -10,8 +10,10 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import NotPossible, Unavailable
 from referrald.store.maildir.naming import LONGEST, directory_of, name_of, root_of
+from tests.proves import proves
 
 
+@proves("K7")
 class Users(SynchronousTestCase):
     def test_their_names_fill_in_the_template(self) -> None:
         self.assertEqual(root_of("/m/%d/%n", "a.b+c@example.org"), "/m/example.org/a.b+c")
@@ -38,6 +40,7 @@ class Users(SynchronousTestCase):
         self.assertEqual(roots[0] == roots[1], one == other)
 
 
+@proves("K7")
 class Mailboxes(SynchronousTestCase):
     def test_they_are_folders_of_maildir(self) -> None:
         for name, directory in (

@@ -13,6 +13,7 @@ from referrald.store.maildir import index as indexes
 from referrald.store.maildir.delivery import Limits
 from referrald.store.maildir.filenames import bits_of, info_of
 from referrald.store.maildir.index import INDEX, translated
+from tests.proves import proves
 from tests.store.maildir.support import Site, folder, look, messages, put
 from tests.store.support import now
 
@@ -33,6 +34,7 @@ class Others(SynchronousTestCase):
         os.rename(self.site.path("cur", old), self.site.path("cur", new))
         self.site.touch("cur")
 
+    @proves("K5")
     def test_deliveries_get_uids_in_the_order_of_their_names(self) -> None:
         self.site.deliver(b"second\n", "1700000002.9.host")
         self.site.deliver(b"first\n", "1700000001.100.host")
@@ -65,6 +67,7 @@ class Others(SynchronousTestCase):
         (found,) = now(box.fetch(now(box.state()).uids))
         self.assertEqual((found.size, self.texts()), (len(sent), [sent]))
 
+    @proves("K5")
     def test_a_folder_for_a_delivery_is_a_mailbox(self) -> None:
         """Whoever has made it; one whose name means nothing to us is left alone."""
         for name in (".made", ".made.low", ".Entw&APw-rfe", ".bad&name", ".no&AC8-", ".x..y"):
@@ -90,6 +93,7 @@ class Others(SynchronousTestCase):
         now(self.account.create("box"))
         self.assertNotEqual(now(self.account.status("box")).uid_validity, state.uid_validity)
 
+    @proves("K14")
     def test_a_changed_file_name_is_a_change_of_flags(self) -> None:
         """What only we have changed meanwhile stays; letters of others are kept."""
         put(self.account, "INBOX", b"a", flags=("\\Seen", "$Work"))
@@ -105,6 +109,7 @@ class Others(SynchronousTestCase):
         self.account = self.site.open()
         self.assertEqual([each.partition(":")[2] for each in self.files()], ["2,FPTac"])
 
+    @proves("K5")
     def test_a_file_that_is_gone_is_a_message_that_is_gone(self) -> None:
         put(self.account, "INBOX", b"a", b"b", b"c")
         box = folder(self.account)
@@ -155,6 +160,7 @@ class Others(SynchronousTestCase):
 
         return now(self.account._keeper.run(total))
 
+    @proves("K4")
     def test_a_file_that_comes_back_is_a_new_message(self) -> None:
         """Its old UID was told to be gone."""
         put(self.account, "INBOX", b"a")
@@ -165,6 +171,7 @@ class Others(SynchronousTestCase):
         os.rename(self.site.path("aside"), self.site.path("cur", name))
         self.assertEqual(now(folder(self.account).state()).uids, (2,))
 
+    @proves("K6")
     def test_a_lost_index_is_made_anew(self) -> None:
         """Bytes, flags and dates come from the files; UIDs count from another UIDVALIDITY."""
         put(self.account, "INBOX", b"bare\nline", b"b\r\n", flags=("\\Seen", "\\Flagged"))
@@ -183,6 +190,7 @@ class Others(SynchronousTestCase):
             self.assertEqual(box[1], old[1])
             self.assertNotEqual(box[0], old[0])
 
+    @proves("K6")
     def test_a_damaged_index_is_put_away_and_made_anew(self) -> None:
         """Who met it is told; the operator as well."""
         put(self.account, "INBOX", b"a")
@@ -204,6 +212,7 @@ class Faults(SynchronousTestCase):
         self.site = Site(self.mktemp())
         self.addCleanup(self.site.close)
 
+    @proves("K11")
     def test_a_disk_that_is_full_leaves_nothing_half_done(self) -> None:
         """At any step at which it is found to be full."""
         for step in ("written", "recorded"):
@@ -233,11 +242,13 @@ class Faults(SynchronousTestCase):
         self.assertEqual(os.listdir(self.site.path("tmp")), [])
         self.assertEqual(len(os.listdir(self.site.path("cur"))), 1)
 
+    @proves("K11")
     def test_each_fault_has_an_answer_of_its_own(self) -> None:
         self.assertIsInstance(translated(OSError(28, "full"), "/r"), OverQuota)
         self.assertIsInstance(translated(OSError(30, "read-only"), "/r"), Unavailable)
         self.assertIn("/r: PermissionError", str(translated(PermissionError(13, "no"), "/r")))
 
+    @proves("K9")
     def test_a_limit_is_kept_by_copies_too(self) -> None:
         account = self.site.open(limits=Limits(messages=2))
         put(account, "INBOX", b"a", b"b")
@@ -261,6 +272,7 @@ class Full:
 
 
 class FileNames(SynchronousTestCase):
+    @proves("K14")
     def test_flags_are_letters_and_letters_flags(self) -> None:
         for bits in range(32):
             self.assertEqual(bits_of(info_of(bits)), bits)

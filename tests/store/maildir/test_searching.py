@@ -13,8 +13,10 @@ from referrald.mailmodel import NewMessage
 from referrald.query import All, Body, Flag, Not
 from referrald.store.maildir import described
 from referrald.store.maildir.store import SEARCHERS, WORKERS, MaildirStore
+from tests.proves import proves
 
 
+@proves("K12")
 class Long(TestCase):
     """Reading messages takes until ``goes_on`` is set."""
 

@@ -29,6 +29,7 @@ from referrald.query import (
 )
 from referrald.store.maildir.searching import Shelf, search
 from referrald.store.maildir.selecting import at_least, exactly
+from tests.proves import proves
 from tests.store.maildir.support import Site, folder
 from tests.store.support import now
 
@@ -99,6 +100,7 @@ class Selected(SynchronousTestCase):
         found = search(query, self.shelf, Event())
         self.assertEqual((list(found.uids), found.modseq), (list(plain.uids), plain.modseq))
 
+    @proves("K15")
     def test_what_the_index_has_is_answered_without_a_look(self) -> None:
         moment = datetime.now(UTC)
         for query in (Flag("$x"), All((Flag("\\Seen"), Not(Larger(5)))), All(), Uids(((1, 2),))):
