@@ -19,7 +19,7 @@ from referrald.backends.sql.pgconnection import (
     name_of,
 )
 from referrald.backends.sql.pglistener import Listener
-from referrald.backends.sql.watching import Changed, Watchers
+from referrald.backends.watching import Changed, Watchers
 from referrald.backends.workers import Workers
 from referrald.errors import Unavailable
 

@@ -18,7 +18,7 @@ from referrald.backends.sql.sqliteopen import (
     make_tables,
     open_reading,
 )
-from referrald.backends.sql.watching import Changed, Watchers
+from referrald.backends.watching import Changed, Watchers
 from referrald.backends.workers import Workers
 from referrald.errors import Unavailable
 

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import attrs
 
-from referrald.backends.draft import checked_name
+from referrald.backends.changing import (
+    Homeless,
+    Homes,
+    changes_between,
+    check_all_known,
+    checked_homes,
+)
 from referrald.backends.homerows import WRITTEN, read_row, write_row
-from referrald.backends.servers import Wrong, show
+from referrald.backends.servers import Wrong
 from referrald.backends.sql.connection import Connection, Row
 from referrald.backends.sql.queries import HOME_COLUMNS
-from referrald.errors import NoSuchUser, NotPossible, Unavailable
+from referrald.errors import Unavailable
 from referrald.model import Home, HomeChange, LoggedChange, Occasion
 
 AT_ONCE = 500
 """So many users are asked for with one statement."""
-
-NAMES_TOLD = 5
 
 ALL_HOMES = f"SELECT username, {HOME_COLUMNS} FROM homes"
 PAGE = f"{ALL_HOMES} WHERE username > :after ORDER BY username LIMIT :limit"
@@ -38,7 +42,6 @@ HISTORY = "SELECT time, who, why, username, before, after FROM history"
 HISTORY_OF_ALL = f"{HISTORY} ORDER BY seq DESC LIMIT :limit"
 HISTORY_OF_ONE = f"{HISTORY} WHERE username = :user ORDER BY seq DESC LIMIT :limit"
 
-Homes = Mapping[str, Home]
 Work = Callable[[Connection], list[HomeChange]]
 
 
@@ -89,42 +92,23 @@ class Writer:
 
         def work(connection: Connection) -> list[HomeChange]:
             before = homes_of(connection, names)
-            missing = [name for name in names if name not in before]
-            if missing:
-                raise NoSuchUser(_nobody(missing))
+            check_all_known(names, before)
             after = {name: change(before[name]) for name in names}
             return self._do(connection, before, after, occasion)
 
         return work
 
     def _checked(self, homes: Homes) -> dict[str, Home]:
-        found: dict[str, Home] = {}
-        for user, home in homes.items():
-            name = self.fold(user)
-            try:
-                checked_name(name)
-                # What would not come back as it is now must not be written.
-                if read_row(write_row(home)) != home:
-                    raise Wrong("has something in it that the database has no place for")
-            except Wrong as error:
-                raise NotPossible(f'"{show(user)}" {error.wrong}') from None
-            if name in found:
-                raise NotPossible(f'"{show(name)}" is there twice')
-            found[name] = home
-        return found
+        return checked_homes(homes, fold=self.fold, kept=lambda home: read_row(write_row(home)))
 
     def _do(
         self,
         connection: Connection,
         before: Homes,
-        after: Mapping[str, Home | None],
+        after: Homeless,
         occasion: Occasion,
     ) -> list[HomeChange]:
-        changes = [
-            HomeChange(user=user, before=before.get(user), after=home)
-            for user, home in after.items()
-            if before.get(user) != home
-        ]
+        changes = changes_between(before, after)
         if changes and not occasion.dry_run:
             _write(connection, changes)
             connection.many(LOG, _log_rows(changes, occasion, self.now()))
@@ -211,9 +195,3 @@ def _named(rows: Iterable[Row]) -> Iterator[tuple[str, Home]]:
             yield row["username"], read_row(row)
         except Wrong as error:
             raise Unavailable(f"the row of {row['username']!r}: {error.wrong}") from None
-
-
-def _nobody(missing: Sequence[str]) -> str:
-    names = ", ".join(show(name) for name in missing[:NAMES_TOLD])
-    more = len(missing) - NAMES_TOLD
-    return f"there is nobody called {names}" + (f", and {more} more" if more > 0 else "")
