@@ -9,11 +9,12 @@ from typing import Any
 import attrs
 from zope.interface import alsoProvides, implementer
 
+from referrald.backends.keeping import Work, Writer
 from referrald.backends.sql import writing
-from referrald.backends.sql.connection import Connection, Database
+from referrald.backends.sql.connection import Database
 from referrald.backends.sql.parameters import values_for
 from referrald.backends.sql.queries import Queries, password_samples
-from referrald.backends.sql.writing import Writer
+from referrald.backends.sql.writing import SqlHomes
 from referrald.errors import Unavailable
 from referrald.interfaces import (
     ILifecycle,
@@ -148,8 +149,8 @@ class KeptBackend(SqlBackend):
         name = None if user is None else self._folded(user)
         return await self._database.read(lambda it: writing.history(it, name, limit))
 
-    async def _change(self, work: Callable[[Connection], Changes]) -> Changes:
-        changes = await self._database.write(work)
+    async def _change(self, work: Work) -> Changes:
+        changes = await self._database.write(lambda it: work(SqlHomes(it)))
         # When it cannot be looked at just now, the change is done all the same.
         with suppress(Unavailable):
             await self._database.look()

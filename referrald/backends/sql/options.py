@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from referrald.backends.homerows import COLUMNS
+from referrald.backends.rowoptions import LOWERCASE, SCHEME, SECURITY, WITHOUT_HOST
 from referrald.backends.servers import Wrong
 from referrald.backends.sql.parameters import check_parameters
 from referrald.backends.sql.queries import OWN_HOME, Queries, check_columns
 from referrald.errors import Unavailable
 from referrald.model import Option, Options, Problem, Security
 
-LOWERCASE = Option(
-    name="lowercase",
-    kind="boolean",
-    default=True,
-    help="Ask with user names in lower case, and take upper and lower case for the same.",
-)
 HOME_QUERY = Option(
     name="home_query",
     kind="string",
@@ -37,28 +32,6 @@ TARGETS_QUERY = Option(
     default="",
     help="A query of your own that gives every server once, in the same columns as `home_query`; "
     "for checks only.",
-)
-SCHEME = Option(
-    name="scheme",
-    kind="string",
-    default="CRYPT",
-    help="The password scheme of hashes without a `{SCHEME}` in front.",
-)
-SECURITY = Option(
-    name="security",
-    kind="choice",
-    default="auto",
-    choices=("auto", *(security.value for security in Security)),
-    help="How to reach a host whose row does not say it. With `auto` port 993 means TLS, any other "
-    "STARTTLS.",
-)
-WITHOUT_HOST = Option(
-    name="without_host",
-    kind="choice",
-    default="unavailable",
-    choices=("unavailable", "here"),
-    help="What a row means that has no host: a mistake, so that the login gets "
-    "`NO [UNAVAILABLE]`, or a user whose home is here.",
 )
 SHARED = (
     LOWERCASE, HOME_QUERY, PASSWORD_QUERY, TARGETS_QUERY, SCHEME, SECURITY, WITHOUT_HOST,

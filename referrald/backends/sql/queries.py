@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 import attrs
 
 from referrald.backends.homerows import WRITTEN, read_rows
-from referrald.backends.passwdformat import read_password, split_password
 from referrald.backends.servers import Wrong
 from referrald.backends.sql.connection import Connection, Row
+from referrald.backends.storedpasswords import stored_password
 from referrald.errors import Unavailable
 from referrald.model import Home, Security, Server, StoredPassword
 
@@ -81,23 +81,6 @@ class Queries:
                 continue
             found.update(dict.fromkeys(home.servers))
         return list(found)
-
-
-def stored_password(value: object, usual: str) -> StoredPassword | None:
-    """Read a password column, ``{SCHEME}hash``; raises `Unavailable`, without a word of it."""
-    if value is None or value == "":
-        return None
-    field = value.encode() if isinstance(value, str) else value
-    if not isinstance(field, bytes | bytearray | memoryview):
-        raise Unavailable("a password column is no text")
-    try:
-        found = read_password(bytes(field), usual.upper().encode())
-    except Wrong as error:
-        raise Unavailable(error.wrong) from None
-    if found is None:
-        return None
-    scheme, encoded = split_password(found)
-    return StoredPassword(scheme=scheme, encoded=encoded.encode("utf-8", "surrogateescape"))
 
 
 def password_samples(connection: Connection) -> list[StoredPassword]:

@@ -1,22 +1,13 @@
-"""Changes to tables of our own: all users of a change in one transaction, and in the history."""
+"""Homes in tables of our own, within a transaction, and the history of their changes."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-import attrs
-
-from referrald.backends.changing import (
-    Homeless,
-    Homes,
-    changes_between,
-    check_all_known,
-    checked_homes,
-)
 from referrald.backends.homerows import WRITTEN, read_row, write_row
+from referrald.backends.keeping import home_of, text_of
 from referrald.backends.servers import Wrong
 from referrald.backends.sql.connection import Connection, Row
 from referrald.backends.sql.queries import HOME_COLUMNS
@@ -42,90 +33,43 @@ HISTORY = "SELECT time, who, why, username, before, after FROM history"
 HISTORY_OF_ALL = f"{HISTORY} ORDER BY seq DESC LIMIT :limit"
 HISTORY_OF_ONE = f"{HISTORY} WHERE username = :user ORDER BY seq DESC LIMIT :limit"
 
-Work = Callable[[Connection], list[HomeChange]]
 
+class SqlHomes:
+    """The homes that a connection sees within a transaction."""
 
-@attrs.frozen(kw_only=True)
-class Writer:
-    """Makes of each change a function that does it, given a connection within a transaction.
+    def __init__(self, connection: Connection, now: Callable[[], float] = time.time) -> None:
+        self._connection = connection
+        self._now = now
 
-    fold: makes of a user's name the one in the tables.
-    """
+    def some(self, users: Iterable[str]) -> dict[str, Home]:
+        """Give the homes of those users who have one."""
+        names = list(users)
+        found: dict[str, Home] = {}
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            values = {f"u{number}": name for number, name in enumerate(some)}
+            places = ", ".join(f":{key}" for key in values)
+            query = f"{ALL_HOMES} WHERE username IN ({places})"
+            found.update(_named(self._connection.query(query, values)))
+        return found
 
-    fold: Callable[[str], str]
-    now: Callable[[], float] = time.time
+    def all(self) -> dict[str, Home]:
+        """Give everybody's home."""
+        return dict(_named(self._connection.query(ALL_HOMES)))
 
-    def set_home(self, homes: Homes, occasion: Occasion) -> Work:
-        """Give users homes. Raises `NotPossible` for names that nobody can have."""
-        after = self._checked(homes)
-
-        def work(connection: Connection) -> list[HomeChange]:
-            before = homes_of(connection, after)
-            return self._do(connection, before, after, occasion)
-
-        return work
-
-    def import_(self, homes: Homes, occasion: Occasion) -> Work:
-        """Know these users and no others. Raises `NotPossible`."""
-        wanted = self._checked(homes)
-
-        def work(connection: Connection) -> list[HomeChange]:
-            before = dict(_named(connection.query(ALL_HOMES)))
-            after: dict[str, Home | None] = dict(wanted)
-            after |= dict.fromkeys(before.keys() - wanted.keys())
-            return self._do(connection, before, after, occasion)
-
-        return work
-
-    def remove(self, users: Sequence[str], occasion: Occasion) -> Work:
-        """Forget users, who have to be there."""
-        return self._each(users, lambda home: None, occasion)
-
-    def hold(self, users: Sequence[str], held: bool, occasion: Occasion) -> Work:
-        """Hold users, or let them go; they have to be there."""
-        return self._each(users, lambda home: attrs.evolve(home, held=held), occasion)
-
-    def _each(
-        self, users: Sequence[str], change: Callable[[Home], Home | None], occasion: Occasion
-    ) -> Work:
-        names = list(dict.fromkeys(map(self.fold, users)))
-
-        def work(connection: Connection) -> list[HomeChange]:
-            before = homes_of(connection, names)
-            check_all_known(names, before)
-            after = {name: change(before[name]) for name in names}
-            return self._do(connection, before, after, occasion)
-
-        return work
-
-    def _checked(self, homes: Homes) -> dict[str, Home]:
-        return checked_homes(homes, fold=self.fold, kept=lambda home: read_row(write_row(home)))
-
-    def _do(
-        self,
-        connection: Connection,
-        before: Homes,
-        after: Homeless,
-        occasion: Occasion,
-    ) -> list[HomeChange]:
-        changes = changes_between(before, after)
-        if changes and not occasion.dry_run:
-            _write(connection, changes)
-            connection.many(LOG, _log_rows(changes, occasion, self.now()))
-        return changes
-
-
-def _write(connection: Connection, changes: Sequence[HomeChange]) -> None:
-    gone = [{"username": each.user} for each in changes if each.after is None]
-    if gone:
-        connection.many(DELETE, gone)
-    there = [
-        {"username": each.user, **write_row(each.after)}
-        for each in changes
-        if each.after is not None
-    ]
-    if there:
-        connection.many(PUT, there)
+    def write(self, changes: Sequence[HomeChange], occasion: Occasion) -> None:
+        """Make changes, and put them into the history."""
+        gone = [{"username": each.user} for each in changes if each.after is None]
+        if gone:
+            self._connection.many(DELETE, gone)
+        there = [
+            {"username": each.user, **write_row(each.after)}
+            for each in changes
+            if each.after is not None
+        ]
+        if there:
+            self._connection.many(PUT, there)
+        self._connection.many(LOG, _log_rows(changes, occasion, self._now()))
 
 
 def _log_rows(
@@ -137,28 +81,9 @@ def _log_rows(
             "who": occasion.who,
             "why": occasion.why,
             "username": each.user,
-            "before": _written(each.before),
-            "after": _written(each.after),
+            "before": text_of(each.before),
+            "after": text_of(each.after),
         }
-
-
-def _written(home: Home | None) -> str | None:
-    if home is None:
-        return None
-    row = {key: value for key, value in write_row(home).items() if value is not None}
-    return json.dumps(row, ensure_ascii=False)
-
-
-def homes_of(connection: Connection, users: Iterable[str]) -> dict[str, Home]:
-    """Give the homes of those users who have one."""
-    names = list(users)
-    found: dict[str, Home] = {}
-    for start in range(0, len(names), AT_ONCE):
-        values = {f"u{number}": name for number, name in enumerate(names[start : start + AT_ONCE])}
-        places = ", ".join(f":{key}" for key in values)
-        rows = connection.query(f"{ALL_HOMES} WHERE username IN ({places})", values)
-        found.update(_named(rows))
-    return found
 
 
 def page(connection: Connection, after: str, limit: int) -> list[tuple[str, Home]]:
@@ -177,16 +102,12 @@ def history(connection: Connection, user: str | None, limit: int) -> list[Logged
             why=row["why"],
             change=HomeChange(
                 user=row["username"],
-                before=_remembered(row["before"]),
-                after=_remembered(row["after"]),
+                before=home_of(row["before"]),
+                after=home_of(row["after"]),
             ),
         )
         for row in rows
     ]
-
-
-def _remembered(text: str | None) -> Home | None:
-    return None if text is None else read_row(json.loads(text))
 
 
 def _named(rows: Iterable[Row]) -> Iterator[tuple[str, Home]]:
