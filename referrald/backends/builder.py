@@ -8,11 +8,11 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.python.failure import Failure
 
 from referrald.backends.build import SMALL, Built, Job, build_apart, build_here
 from referrald.backends.draft import Large
 from referrald.backends.image import Image
+from referrald.workers import apart
 
 LARGE = 10_000
 
@@ -51,20 +51,14 @@ class Builder:
 
     def _in_thread(self, job: Job, old: Image | None) -> Deferred[Built]:
         """Wait in a thread for the process: its end is then nothing that the reactor has to see."""
-        done: Deferred[Built] = Deferred()
 
-        def work() -> None:
+        def work() -> Built:
             try:
-                built = build_apart(job, old, self._started)
-            except Exception:  # noqa: BLE001 - whatever it is goes to who waits for it
-                self._reactor.callFromThread(done.errback, Failure())  # type: ignore[no-untyped-call]
-            else:
-                self._reactor.callFromThread(done.callback, built)
+                return build_apart(job, old, self._started)
             finally:
                 self._process = None
 
-        threading.Thread(target=work, name="referrald-build", daemon=True).start()
-        return done
+        return apart(self._reactor, work)
 
     def _started(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process

@@ -9,6 +9,9 @@ Result = TypeVar("Result")
 
 Row = dict[str, Any]
 
+QUEUE = 1_000
+"""So many questions wait for a thread at most."""
+
 
 class Connection(Protocol):
     """A connection in the thread that works with it. Parameters are written ``:name``."""

@@ -9,7 +9,7 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from referrald.backends.sql import pgschema
-from referrald.backends.sql.connection import Connection
+from referrald.backends.sql.connection import QUEUE, Connection
 from referrald.backends.sql.pgconnection import (
     READ_ONLY,
     WRITING,
@@ -20,8 +20,8 @@ from referrald.backends.sql.pgconnection import (
 )
 from referrald.backends.sql.pglistener import Listener
 from referrald.backends.watching import Changed, Watchers
-from referrald.backends.workers import Workers
 from referrald.errors import Unavailable
+from referrald.workers import WorkerPool, apart
 
 Result = TypeVar("Result")
 
@@ -51,8 +51,9 @@ class PgDatabase:
         self._channel = channel
         self._lag = lag
         self._fresh_until = 0.0
-        self._workers = Workers(reactor, threads, "referrald-postgresql")
+        self._workers = WorkerPool(reactor, workers=threads, queue=QUEUE, name="postgresql")
         self._idle: dict[str, list[PgConnection]] = {}
+        self._active: set[PgConnection] = set()
         self._listener: Listener | None = None
         self._later: Any = None
         self._down = False
@@ -69,7 +70,7 @@ class PgDatabase:
 
     async def start(self) -> None:
         """Connect; a database that is down is tried again and again, and logged."""
-        self._workers.start()
+        await self._workers.start()
         await self._connect()
 
     async def stop(self) -> None:
@@ -81,7 +82,14 @@ class PgDatabase:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
-        self._workers.stop()
+        # A server that hangs would never let its threads go.
+        for connection in list(self._active):
+            connection.abort()
+        await self._workers.stop()
+        await apart(self._reactor, self._forget)
+
+    def _forget(self) -> None:
+        """Let go of the connections; may be called in a thread."""
         for idle in self._idle.values():
             while idle:
                 idle.pop().close()
@@ -107,14 +115,17 @@ class PgDatabase:
             connection, used = idle.pop(), True
         except IndexError:
             connection, used = PgConnection(dsn, self.name, READ_ONLY), False
+        self._active.add(connection)
         try:
             result = work(connection)
         except BaseException:
             ended = connection.raw.broken
             connection.close()
-            if used and ended:
+            if used and ended and self._workers.running:
                 return self._read_at(dsn, work)
             raise
+        finally:
+            self._active.discard(connection)
         idle.append(connection)
         return result
 

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from referrald.backends.sql.connection import Connection
+from referrald.backends.sql.connection import QUEUE, Connection
 from referrald.backends.sql.sqliteopen import (
     SqliteConnection,
     failing,
@@ -19,8 +19,8 @@ from referrald.backends.sql.sqliteopen import (
     open_reading,
 )
 from referrald.backends.watching import Changed, Watchers
-from referrald.backends.workers import Workers
 from referrald.errors import Unavailable
+from referrald.workers import WorkerPool, apart
 
 Result = TypeVar("Result")
 
@@ -62,7 +62,8 @@ class SqliteFile:
         self.watches = True
         self._own = own
         self._poll = poll
-        self._workers = Workers(reactor, threads, "referrald-sqlite")
+        self._reactor = reactor
+        self._workers = WorkerPool(reactor, workers=threads, queue=QUEUE, name="sqlite")
         self._idle: list[tuple[int, SqliteConnection]] = []
         self._active: set[SqliteConnection] = set()
         self._generation = 0
@@ -85,13 +86,13 @@ class SqliteFile:
 
     async def start(self) -> None:
         """Open the file, and make our tables where they are to be; raises `Unavailable`."""
-        self._workers.start()
+        await self._workers.start()
         try:
             if self._own:
                 await self._workers.run(make_tables, self.name)
             await self.look()
         except BaseException:
-            self._close()
+            await self._close()
             raise
         self._looking.start(self._poll, now=False)
 
@@ -99,14 +100,15 @@ class SqliteFile:
         """Let go of everything."""
         if self._looking.running:
             self._looking.stop()
-        self._close()
+        await self._close()
 
-    def _close(self) -> None:
+    async def _close(self) -> None:
         self._watchers.clear()
         for connection in list(self._active):
             connection.interrupt()
-        self._workers.stop()
-        self._forget()
+        await self._workers.stop()
+        # The last who closes a file with a write-ahead log writes it back, which takes its time.
+        await apart(self._reactor, self._forget)
 
     def _forget(self) -> None:
         """Use none of the present connections again; may be called in a thread."""

@@ -293,6 +293,24 @@ class Faults(PostgresqlTestCase):
 
         return self.run_with(work)
 
+    def test_a_stop_does_not_wait_for_a_query_that_hangs_nor_does_the_reactor(
+        self,
+    ) -> Deferred[None]:
+        import psycopg
+
+        async def work(backend: Any) -> None:
+            await self.home(backend, "alice")
+            with psycopg.connect(cluster.dsn(self.database)) as other:
+                other.execute("LOCK TABLE homes IN ACCESS EXCLUSIVE MODE")
+                asking = Deferred.fromCoroutine(backend.home(Login(user="alice")))
+                await until(lambda: backend._database._active)
+                begun = clock.seconds()
+                await backend.stop()
+                self.assertLess(clock.seconds() - begun, 5)
+                await self.unavailable(asking)
+
+        return self.run_with(work)
+
     def test_a_replica_that_is_down_is_passed_over(self) -> Deferred[None]:
         async def work(backend: Any) -> None:
             await backend.set_home({"alice": Home(servers=(A,))}, ME)
