@@ -9,6 +9,9 @@ Files have a user in each row: CSV, whose first line names the columns (user, se
 public_here, login, spread, closed, held, ttl), or JSON, a list of objects with these keys. What has
 its default may be left out.
 
+"set" and "import" refuse homes that users could not be sent to: no server of which is allowed by
+"[referral]" of the configuration, or which are this server itself. With --anyway they are taken.
+
 Servers are written as host:port/security*weight, of which only the host has to be there, with
 commas between them in order of preference; "here" is this server itself.
 
@@ -20,7 +23,7 @@ from __future__ import annotations
 import getpass
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -30,6 +33,7 @@ from referrald.backends.servers import Wrong
 from referrald.config.settings import Config
 from referrald.ctl import assembly as assemblies
 from referrald.ctl.assembly import Assembled
+from referrald.ctl.homeallowed import refuse_unusable
 from referrald.ctl.homefiles import Form, HomeWriter, form_of, read_homes
 from referrald.ctl.homeshown import show_changes, show_difference, show_history, show_homes
 from referrald.ctl.loading import load_config
@@ -55,6 +59,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     change.add_argument("-n", "--dry-run", action="store_true", help="only say what would change")
     change.add_argument("--why", default="", help="the reason, for the history")
     change.add_argument("--who", default="", help="who wants it, for the history")
+    place = ArgumentParser(add_help=False)
+    place.add_argument(
+        "--anyway", action="store_true", help="also where [referral] allows no server of a home"
+    )
     users = ArgumentParser(add_help=False)
     users.add_argument("user", metavar="USER", nargs="*")
     users.add_argument("--users", metavar="FILE", help="more users, one in a line")
@@ -62,12 +70,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     form.add_argument(
         "--as", dest="form", choices=("csv", "json"), help="what the file is (default: by its name)"
     )
-    _add_set(add("set", parents=[change, users], help="give users a home"))
+    _add_set(add("set", parents=[change, place, users], help="give users a home"))
     add("hold", parents=[change, users], help="hold users while mail is copied")
     add("release", parents=[change, users], help="let users go who were held")
     add("rm", parents=[change, users], help="forget users")
     _add_list(add("list", parents=[where, users], help="show users with their homes"))
-    _add_import(add("import", parents=[change, form], help="take homes from a file"))
+    _add_import(add("import", parents=[change, place, form], help="take homes from a file"))
     export = add("export", parents=[where, form], help="write all homes into a file")
     export.add_argument("path", metavar="FILE", help='"-" for standard output')
     diff = add("diff", parents=[form], help="show who would move between two files")
@@ -121,8 +129,9 @@ def _set(arguments: Namespace, terminal: Terminal) -> None:
     home = _home(arguments)
     users = _users(arguments, terminal)
 
-    async def work(backend: Any, name: Callable[[str], str]) -> Sequence[HomeChange]:
-        homes = {name(user): home for user in users}
+    async def work(backend: Any, assembly: Assembled) -> Sequence[HomeChange]:
+        homes = {known_name(assembly, user): home for user in users}
+        _refuse_unusable(arguments, assembly, homes)
         found: Sequence[HomeChange] = await backend.set_home(homes, _occasion(arguments))
         return found
 
@@ -144,8 +153,8 @@ def _home(arguments: Namespace) -> Home:
 def _each(method: str, arguments: Namespace, terminal: Terminal) -> None:
     users = _users(arguments, terminal)
 
-    async def work(backend: Any, name: Callable[[str], str]) -> Sequence[HomeChange]:
-        names = [name(user) for user in users]
+    async def work(backend: Any, assembly: Assembled) -> Sequence[HomeChange]:
+        names = [known_name(assembly, user) for user in users]
         found: Sequence[HomeChange] = await getattr(backend, method)(names, _occasion(arguments))
         return found
 
@@ -155,15 +164,21 @@ def _each(method: str, arguments: Namespace, terminal: Terminal) -> None:
 def _import(arguments: Namespace, terminal: Terminal) -> None:
     given = _read_file(arguments.path, form_of(arguments.path, arguments.form), terminal)
 
-    async def work(backend: Any, name: Callable[[str], str]) -> Sequence[HomeChange]:
-        homes = {name(user): home for user, home in given.items()}
+    async def work(backend: Any, assembly: Assembled) -> Sequence[HomeChange]:
+        homes = {known_name(assembly, user): home for user, home in given.items()}
         if len(homes) < len(given):
             raise Refused("two of the names in the file are the same user")
+        _refuse_unusable(arguments, assembly, homes)
         method = backend.import_ if arguments.all else backend.set_home
         found: Sequence[HomeChange] = await method(homes, _occasion(arguments))
         return found
 
     _change(arguments, terminal, work)
+
+
+def _refuse_unusable(arguments: Namespace, assembly: Assembled, homes: Mapping[str, Home]) -> None:
+    if not arguments.anyway:
+        refuse_unusable(homes, assembly.mailboxes.policy)
 
 
 def _change(arguments: Namespace, terminal: Terminal, work: Any) -> None:
@@ -176,9 +191,9 @@ def _list(arguments: Namespace, terminal: Terminal) -> None:
     if arguments.user or arguments.users:
         wanted = _users(arguments, terminal)
 
-    async def work(backend: Any, name: Callable[[str], str]) -> list[tuple[str, Home]]:
+    async def work(backend: Any, assembly: Assembled) -> list[tuple[str, Home]]:
         if wanted is not None:
-            return await _named(backend, [name(user) for user in wanted])
+            return await _named(backend, [known_name(assembly, user) for user in wanted])
         found: list[tuple[str, Home]] = []
         async for page in _pages(backend):
             found += [each for each in page if _is_wanted(arguments, each[1])]
@@ -207,7 +222,7 @@ def _is_wanted(arguments: Namespace, home: Home) -> bool:
 def _export(arguments: Namespace, terminal: Terminal) -> None:
     form = form_of(arguments.path, arguments.form)
 
-    async def work(backend: Any, name: Callable[[str], str]) -> None:
+    async def work(backend: Any, assembly: Assembled) -> None:
         if arguments.path == STANDARD:
             await _write(HomeWriter(terminal.output.out, form), backend)
             return
@@ -249,8 +264,8 @@ def _history(arguments: Namespace, terminal: Terminal) -> None:
     if arguments.limit < 1:
         raise Refused("--limit is at least 1")
 
-    async def work(backend: Any, name: Callable[[str], str]) -> Any:
-        user = None if arguments.user is None else name(arguments.user)
+    async def work(backend: Any, assembly: Assembled) -> Any:
+        user = None if arguments.user is None else known_name(assembly, arguments.user)
         return await backend.history(user, arguments.limit)
 
     show_history(terminal.output, _with_backend(arguments, terminal, work))
@@ -290,7 +305,7 @@ def _occasion(arguments: Namespace) -> Occasion:
 def _with_backend(
     arguments: Namespace,
     terminal: Terminal,
-    work: Callable[[Any, Callable[[str], str]], Awaitable[Any]],
+    work: Callable[[Any, Assembled], Awaitable[Any]],
 ) -> Any:
     """Start the backend alone, do ``work`` with it, stop it."""
     config: Config = load_config(arguments, terminal)
@@ -302,7 +317,7 @@ def _with_backend(
         if lifecycle is not None:
             await lifecycle.start()
         try:
-            return await work(backend, lambda user: known_name(assembly, user))
+            return await work(backend, assembly)
         finally:
             if lifecycle is not None:
                 await lifecycle.stop()

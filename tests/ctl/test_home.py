@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.task import Clock
 
 from referrald.backends.sql.sqlite import factory
+from referrald.routing.policy import PolicySettings
 from referrald.testing import MemoryBackend
 from tests.backends.support import filled
 from tests.ctl.fakes import CtlTestCase
@@ -79,6 +80,35 @@ class Changing(HomeTestCase):
         out = self.home("set", "alice", "--to", "a", "--dry-run")
         self.assertTrue(out.endswith("1 users would change\n"))
         self.assertEqual(self.users(), {})
+
+    def test_a_home_where_nobody_could_be_sent_to_is_refused_and_taken_anyway(self) -> None:
+        self.assembly.mailboxes.policy = PolicySettings(
+            own_names=[("me.example", 143)], allowed=("*.example",), allow_clear=("c.example",)
+        )
+        for to, said in (
+            ("a.examp1e", "a.examp1e: not an allowed target"),
+            ("b.example/none", "b.example: without TLS, and not allowed in the clear"),
+            ("me.example", "me.example: this server itself"),
+        ):
+            err = self.refused("set", "alice", "bob", "--to", to)
+            self.assertIn(f'"alice" and 1 more could not log in: {said} (see [referral]', err)
+            self.assertEqual(err.count("\n"), 1)
+            self.refused("set", "alice", "--to", to, "--held", "--dry-run")
+        self.home("set", "alice", "--to", "here")
+        self.home("set", "alice", "--to", "c.example/none")
+        self.home("set", "alice", "--to", "a.examp1e,a.example")
+        self.home("set", "bob", "--to", "a.examp1e", "--anyway")
+        self.assertEqual(self.users("bob"), {"bob": {"servers": "a.examp1e"}})
+
+    def test_a_file_with_homes_where_nobody_could_be_sent_to_is_refused_whole(self) -> None:
+        self.assembly.mailboxes.policy = PolicySettings(allowed=("*.example",))
+        rows = [f"u{n},{'m.example' if n % 2 else f'n{n}.test'}" for n in range(10)]
+        path = self.write("homes.csv", "\n".join(["user,servers", *rows, "z,here", ""]))
+        err = self.refused("import", path)
+        self.assertIn('"u0" and 4 more could not log in: n0.test: not', err)
+        self.assertIn("; and 2 more (see [referral]", err)
+        self.assertEqual(self.users(), {})
+        self.assertIn("11 users changed", self.home("import", path, "--anyway"))
 
     def test_users_are_held_moved_and_let_go(self) -> None:
         self.home("set", "alice", "--to", "a")
