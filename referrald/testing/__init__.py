@@ -14,12 +14,15 @@ from referrald.testing.backends import (
     MemoryBackend,
 )
 from referrald.testing.mailboxes import MAILBOXES, RICH_MAILBOXES, MailboxContract
+from referrald.testing.passwords import PASSWORDS, PasswordContract
 from referrald.testing.stores import MailStoreContract
+from referrald.testing.writing import WritableContract
 
 __all__ = [
     "HOMES",
     "MAILBOXES",
     "ODD_NAMES",
+    "PASSWORDS",
     "RICH_HOMES",
     "RICH_MAILBOXES",
     "SERVER",
@@ -27,4 +30,6 @@ __all__ = [
     "MailStoreContract",
     "MailboxContract",
     "MemoryBackend",
+    "PasswordContract",
+    "WritableContract",
 ]

@@ -14,14 +14,15 @@ from zope.interface.verify import verifyObject
 from referrald.interfaces import (
     ILifecycle,
     IMailboxReferralBackend,
-    IPasswordStore,
     IReferralBackend,
     ITargets,
     IWatchableBackend,
 )
 from referrald.mailmodel import MailboxLocation, RemoteMailbox, Replica
-from referrald.model import Home, Login, Security, Server, StoredPassword
+from referrald.model import Home, Login, Security, Server
 from referrald.testing.mailboxes import MailboxContract, deferred, done
+from referrald.testing.passwords import PasswordContract
+from referrald.testing.writing import WritableContract
 
 SERVER = Server(host="imap-a.example.com")
 HOMES: Mapping[str, Home] = {
@@ -156,12 +157,13 @@ def _moved_down(location: MailboxLocation, below: str) -> MailboxLocation:
     return attrs.evolve(location, replicas=replicas)
 
 
-class BackendContract(MailboxContract):
+class BackendContract(MailboxContract, PasswordContract, WritableContract):
     """Mix into a `twisted.trial.unittest.TestCase` and say how the backend is made.
 
     Implement `make_backend`. If the backend can be changed and tells of it, implement `change` too.
-    What is tested follows from the interfaces that the backend provides; for one that knows of
-    remote mailboxes implement `make_mailbox_backend` as well, see `MailboxContract`.
+    What is tested follows from the interfaces that the backend provides. For one that knows of
+    remote mailboxes implement `make_mailbox_backend` as well, see `MailboxContract`, and for one
+    that knows passwords `make_password_backend`, see `PasswordContract`.
 
     homes: what most tests put into the backend; ``alice`` and ``dave`` are among them.
     more_homes: users and homes with everything that this backend can express, see `RICH_HOMES`.
@@ -349,22 +351,5 @@ class BackendContract(MailboxContract):
             await told
             self.assertEqual(ended, [])
             stay()
-
-        return self.run_contract(check)
-
-    def test_a_password_store_knows_nobody_by_an_odd_name(self) -> Deferred[None]:
-        """It gives a stored password or None, and its repr shows no hash."""
-
-        async def check(backend: Any) -> None:
-            store: Any = IPasswordStore(backend, None)
-            if store is None:
-                self.skipTest("does not provide IPasswordStore")
-            for user in ODD_NAMES:
-                self.assertIsNone(await store.password(user))
-            for user in self.homes:
-                found = await store.password(user)
-                if found is not None:
-                    self.assertIsInstance(found, StoredPassword)
-                    self.assertNotIn(found.encoded.decode("latin-1"), repr(found) + repr(store))
 
         return self.run_contract(check)

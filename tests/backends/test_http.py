@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import unquote
+from urllib.parse import unquote, unquote_to_bytes
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +30,7 @@ from referrald.interfaces import (
     IReferralBackendFactory,
 )
 from referrald.model import Home, Login, Security, Server
-from referrald.testing import ODD_NAMES, RICH_HOMES, BackendContract
+from referrald.testing import ODD_NAMES, RICH_HOMES, BackendContract, PasswordContract
 from tests.backends.support import BackendTestCase, filled
 
 URL = "https://directory.example.org/"
@@ -102,6 +102,48 @@ class Contract(BackendContract, TestCase):
         }
         path.write_text(json.dumps(known))
         return make(filled(factory, **GOOD), client(Homes(path, TOKEN)), Clock())
+
+    def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
+        path = Path(self.mktemp())
+        known = {user: {"home": "here", "password": word} for user, word in passwords.items()}
+        path.write_text(json.dumps(known))
+        options = filled(factory, **GOOD, password_url=URL)
+        return make(options, client(Homes(path, TOKEN)), Clock())
+
+
+class AuthHttp(Resource):
+    """A service for nginx's mail proxy, as simple as they come."""
+
+    isLeaf = True
+
+    def __init__(self, passwords: Mapping[str, str]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.passwords = passwords
+
+    def render_GET(self, request: Any) -> bytes:
+        user = unquote(request.getHeader("auth-user"))
+        known = self.passwords.get(user)
+        right = request.getHeader("auth-method") == "none"
+        shown = unquote_to_bytes(request.getHeader("auth-pass") or "")
+        if known is None or not (right or shown == known.encode()):
+            request.setHeader("Auth-Status", "Invalid login or password")
+            return b""
+        for name, value in (("Status", "OK"), ("Server", "192.0.2.1"), ("Port", "143")):
+            request.setHeader(f"Auth-{name}", value)
+        return b""
+
+
+class NginxContract(PasswordContract, TestCase):
+    """The dialect of nginx knows no home without a password, or an own word for it."""
+
+    odd_names = ODD_NAMES
+
+    def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
+        options = filled(factory, **GOOD, dialect="nginx")
+        return make(options, client(AuthHttp(passwords)), Clock())
+
+    def make_backend(self, homes: Mapping[str, Home]) -> Any:
+        return self.make_password_backend({})
 
 
 class Json(BackendTestCase):

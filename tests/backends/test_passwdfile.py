@@ -178,6 +178,11 @@ class PasswdFileContractTests(BackendContract, TestCase):
         replace(self.path, _lines(self.homes_now))
         await backend.reload()
 
+    def make_password_backend(self, passwords: Mapping[str, str]) -> PasswdFileBackend:
+        path = Path(self.mktemp())
+        write(path, "\n".join(f"{user}:{{PLAIN}}{word}" for user, word in passwords.items()))
+        return factory.build(filled(factory, file=str(path)), Clock())
+
 
 def _lines(homes: Mapping[str, Home]) -> str:
     keys = {Security.TLS: "ssl=yes", Security.STARTTLS: "starttls=yes", Security.CLEAR: ""}

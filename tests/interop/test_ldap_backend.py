@@ -73,6 +73,13 @@ class Contract(BackendContract, WithSlapd, TestCase):
         self.assertEqual(list(factory.check(options)), [])
         return factory.build(options, reactor)
 
+    def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
+        people = {
+            user: {"userPassword": word, "mailHost": HERE} for user, word in passwords.items()
+        }
+        self.slapd.fill(people)
+        return factory.build(self.options(), reactor)
+
 
 class Asking(WithSlapd, TestCase):
     def ask(self, check: Any, **options: Any) -> Deferred[None]:

@@ -131,6 +131,12 @@ class PasswdFile(OfFile, TestCase):
             lines.append(f"{user}:{{PLAIN}}secret::::::{fields}\n")
         return "".join(lines)
 
+    def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
+        path = Path(self.mktemp())
+        text = "".join(f"{user}:{{PLAIN}}{word}\n" for user, word in passwords.items())
+        path.write_text(text, encoding="utf-8")
+        return self.factory.build(filled(self.factory, file=str(path)), Clock())
+
 
 KEYS = {"starttls": "starttls=yes", "tls": "ssl=yes", "none": ""}
 

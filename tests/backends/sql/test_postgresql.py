@@ -82,7 +82,8 @@ class OwnTablesContract(BackendContract, TestCase):
     more_homes = RICH_HOMES
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
-        options = filled(factory, dsn=cluster.dsn(new_database()))
+        self.database = new_database()
+        options = filled(factory, dsn=cluster.dsn(self.database))
         backend: Any = factory.build(options, clock)
         await backend.start()
         await backend.set_home(homes, ME)
@@ -91,6 +92,16 @@ class OwnTablesContract(BackendContract, TestCase):
 
     async def change(self, backend: Any, user: str, home: Home) -> None:
         await backend.set_home({user: home}, ME)
+
+    async def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
+        backend = await self.make_backend(dict.fromkeys(passwords, Home()))
+        for user, word in passwords.items():
+            user, word = (text.replace("'", "''") for text in (user, word))
+            cluster.run(
+                f"INSERT INTO passwords VALUES ('{user}', 'PLAIN', '{word}')",
+                database=self.database,
+            )
+        return backend
 
 
 class PostgresqlTestCase(TestCase):

@@ -44,8 +44,8 @@ class OwnTablesContract(BackendContract, TestCase):
     more_homes = RICH_HOMES
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
-        path = os.path.abspath(self.mktemp())
-        options = filled(factory, database=path) | {"poll": 0.1}
+        self.path = os.path.abspath(self.mktemp())
+        options = filled(factory, database=self.path) | {"poll": 0.1}
         backend = factory.build(options, reactor)
         await backend.start()
         await backend.set_home(homes, ME)
@@ -54,6 +54,16 @@ class OwnTablesContract(BackendContract, TestCase):
 
     async def change(self, backend: Any, user: str, home: Home) -> None:
         await backend.set_home({user: home}, ME)
+
+    async def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
+        backend = await self.make_backend(dict.fromkeys(passwords, Home()))
+        connection = sqlite3.connect(self.path)
+        with connection:
+            connection.executemany(
+                "INSERT INTO passwords VALUES (?, 'PLAIN', ?)", [*passwords.items()]
+            )
+        connection.close()
+        return backend
 
 
 class OthersTablesContract(BackendContract, TestCase):
@@ -81,6 +91,21 @@ class OthersTablesContract(BackendContract, TestCase):
 
     def change(self, backend: Any, user: str, home: Home) -> None:
         self.put(user, home)
+
+    def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
+        path = Path(self.mktemp()).absolute()
+        make_site(path, "CREATE TABLE people (who, word)")
+        connection = sqlite3.connect(path)
+        with connection:
+            connection.executemany(
+                "INSERT INTO people VALUES (?, '{PLAIN}' || ?)", [*passwords.items()]
+            )
+        connection.close()
+        options = {
+            "home_query": "SELECT 'here' AS host FROM people WHERE who = :user",
+            "password_query": "SELECT word AS password FROM people WHERE who = :user",
+        }
+        return factory.build(filled(factory, database=str(path)) | options | {"poll": 0.1}, reactor)
 
     def put(self, user: str, home: Home) -> None:
         rows = [
