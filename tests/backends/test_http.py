@@ -19,7 +19,7 @@ from twisted.web.resource import Resource
 from zope.interface.verify import verifyObject
 
 from docs.examples.home_service import Homes
-from referrald.backends.http import factory as module
+from referrald.backends import checking
 from referrald.backends.http.factory import factory, make
 from referrald.backends.http.remembered import Remembered
 from referrald.errors import Unavailable
@@ -325,5 +325,5 @@ class Factories(SynchronousTestCase):
         told = self.wrong(dialect="nginx", password_url=URL)
         self.assertEqual(told, ["password_url: is of no use with this dialect"])
         self.assertIn("No such file", self.wrong(ca=self.mktemp())[0])
-        self.patch(module, "find_spec", lambda name: None)
+        self.patch(checking, "find_spec", lambda name: None)
         self.assertEqual(self.wrong(), ["type: needs treq, which is not there"])

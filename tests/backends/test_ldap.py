@@ -8,6 +8,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from referrald.backends import checking
 from referrald.backends.ldap import factory as ldap
 from referrald.backends.ldap.factory import factory
 from referrald.interfaces import (
@@ -66,5 +67,5 @@ class Factories(SynchronousTestCase):
         self.assertIn("holds no certificates", self.wrong(ca=str(path))[0])
 
     def test_without_the_library_it_is_said_how_to_get_it(self) -> None:
-        self.patch(ldap, "find_spec", lambda name: None)
+        self.patch(checking, "find_spec", lambda name: None)
         self.assertEqual(self.wrong(), ["type: needs ldaptor, which is not there"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
-import treq
 from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
 from twisted.web.client import ResponseNeverReceived
 
+from referrald.backends.http.body import collect
 from referrald.errors import Unavailable
 
 LONGEST: Final = 65_536
@@ -18,86 +18,136 @@ LONGEST: Final = 65_536
 WAITING: Final = 1000
 """Questions that may wait for a connection."""
 
+Headers = Mapping[str, str]
+
 
 @attrs.frozen(kw_only=True)
 class Answer:
     """What a service has said; names of headers are in lower case."""
 
     code: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes = attrs.field(repr=False)
 
 
-class Service:
-    """A web service at a URL.
+class Questions:
+    """Asks at any URL; at most ``at_once`` at a time.
 
-    client: an `HTTPClient` of treq. token: sent as a bearer token where it is not empty.
+    client: an `HTTPClient` of treq. timeout: seconds for an answer. headers: sent with each.
     """
 
     def __init__(
-        self, client: Any, reactor: Any, *, url: str, token: str, timeout: float, at_once: int
-    ) -> None:
+        self, client: Any, reactor: Any, *, timeout: float, at_once: int,
+        headers: Headers | None = None,
+    ) -> None:  # fmt: skip
         self._client = client
         self._reactor = reactor
-        self._url = url
         self._timeout = timeout
         self._room = DeferredSemaphore(at_once)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._headers = dict(headers or {})
 
-    async def get(
-        self, *, params: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        name: str = "",
+        headers: Headers | None = None,
+        longest: int = LONGEST,
+        timeout: float = 0.0,
+        **more: Any,
     ) -> Answer:
-        """Ask by GET; raises `Unavailable`."""
-        return await self._ask("GET", params=params, headers=headers)
+        """Ask; raises `Unavailable`.
 
-    async def post(self, json: Mapping[str, str]) -> Answer:
-        """Ask by POST; raises `Unavailable`."""
-        return await self._ask("POST", json=json)
-
-    async def _ask(
-        self, method: str, *, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> Answer:
-        if len(self._room.waiting) >= WAITING:
-            raise Unavailable(f"{self._url}: too many questions wait for an answer")
-        await self._room.acquire()
-        try:
-            asking = Deferred.fromCoroutine(
-                self._request(method, {**self._headers, **(headers or {})}, more)
-            )
-            asking.addTimeout(self._timeout, self._reactor)
-            return await asking
-        except Unavailable:
-            raise
-        except TimeoutError:
-            raise Unavailable(f"{self._url}: no answer within {self._timeout:g} s") from None
-        except Exception as error:  # noqa: BLE001 - there are many ways to be down
-            # Neither the request nor its context may come into a log: a password may be in it.
-            reason = f"{self._url}: {type(error).__name__}"
-        finally:
-            self._room.release()
-        raise Unavailable(reason)
-
-    async def _request(self, method: str, headers: Mapping[str, str], more: Any) -> Answer:
-        try:
-            response = await self._send(method, headers, more)
-        except ResponseNeverReceived:
-            # The service had closed a connection that was kept: once more, on a new one.
-            response = await self._send(method, headers, more)
+        name: of the service, for errors, in place of the URL. longest: bytes of the answer.
+        timeout: another one than for most questions. more: for treq.
+        """
         body = bytearray()
 
         def take(data: bytes) -> None:
             body.extend(data)
-            if len(body) > LONGEST:
-                raise Unavailable(f"{self._url}: the answer is too long")
+            if len(body) > longest:
+                raise Unavailable(f"{name or url}: the answer is too long")
 
-        await treq.collect(response, take)
-        found = {
+        code, found = await self.stream(
+            method, url, take, name=name, headers=headers, timeout=timeout, **more
+        )
+        return Answer(code=code, headers=found, body=bytes(body))
+
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        take: Callable[[bytes], object],
+        *,
+        name: str = "",
+        headers: Headers | None = None,
+        timeout: float = 0.0,
+        **more: Any,
+    ) -> tuple[int, Headers]:
+        """Ask, and have the answer's body taken as it comes; raises `Unavailable`.
+
+        Gives the status and the headers at the end.
+        """
+        name, timeout = name or url, timeout or self._timeout
+        if len(self._room.waiting) >= WAITING:
+            raise Unavailable(f"{name}: too many questions wait for an answer")
+        await self._room.acquire()
+        try:
+            asking = Deferred.fromCoroutine(
+                self._request(method, url, take, {**self._headers, **(headers or {})}, more)
+            )
+            asking.addTimeout(timeout, self._reactor)
+            return await asking
+        except Unavailable:
+            raise
+        except TimeoutError:
+            raise Unavailable(f"{name}: no answer within {timeout:g} s") from None
+        except Exception as error:  # noqa: BLE001 - there are many ways to be down
+            # Neither the request nor its context may come into a log: a password may be in it.
+            reason = f"{name}: {type(error).__name__}"
+        finally:
+            self._room.release()
+        raise Unavailable(reason)
+
+    async def _request(
+        self, method: str, url: str, take: Callable[[bytes], object], headers: Headers, more: Any
+    ) -> tuple[int, Headers]:
+        def send() -> Any:
+            return self._client.request(
+                method, url, headers=headers, allow_redirects=False, unbuffered=True, **more
+            )
+
+        try:
+            response = await send()
+        except ResponseNeverReceived:
+            # The service had closed a connection that was kept: once more, on a new one.
+            response = await send()
+        await collect(response, take)
+        return response.code, {
             name.decode("latin-1").lower(): values[-1].decode("latin-1")
             for name, values in response.headers.getAllRawHeaders()
         }
-        return Answer(code=response.code, headers=found, body=bytes(body))
 
-    def _send(self, method: str, headers: Mapping[str, str], more: Any) -> Any:
-        return self._client.request(
-            method, self._url, headers=headers, allow_redirects=False, unbuffered=True, **more
+
+class Service:
+    """A web service at a URL. token: sent as a bearer token where it is not empty."""
+
+    def __init__(
+        self, client: Any, reactor: Any, *, url: str, token: str, timeout: float, at_once: int
+    ) -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._url = url
+        self._questions = Questions(
+            client, reactor, timeout=timeout, at_once=at_once, headers=headers
         )
+
+    async def get(
+        self, *, params: Mapping[str, str] | None = None, headers: Headers | None = None
+    ) -> Answer:
+        """Ask by GET; raises `Unavailable`."""
+        return await self._questions.ask("GET", self._url, params=params, headers=headers)
+
+    async def post(self, json: Mapping[str, str]) -> Answer:
+        """Ask by POST; raises `Unavailable`."""
+        return await self._questions.ask("POST", self._url, json=json)

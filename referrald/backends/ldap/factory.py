@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from zope.interface import implementer
 
 from referrald.backends.authorities import read_authorities
+from referrald.backends.checking import authority_faults, library_faults, problem
 from referrald.backends.servers import Wrong
 from referrald.interfaces import ICheckingFactory, IReferralBackendFactory
 from referrald.model import Option, Options, Problem
@@ -111,10 +111,12 @@ class LdapFactory:
 
     def check(self, options: Options) -> Sequence[Problem]:
         """List what is wrong with the options."""
-        if find_spec("ldaptor") is None:
-            wrong = Wrong("needs ldaptor, which is not there", "pip install 'referrald[ldap]'")
-            return [_problem("type", wrong)]
-        return [*_wrong_servers(options), *_wrong_filters(options), *_wrong_names(options)]
+        missing = [*library_faults("ldaptor", "ldap")]
+        return missing or [
+            *_wrong_servers(options),
+            *_wrong_filters(options),
+            *_wrong_names(options),
+        ]
 
 
 def _map(options: Options) -> Any:
@@ -161,13 +163,10 @@ def _wrong_servers(options: Options) -> Iterator[Problem]:
         try:
             _server(text, options["starttls"])
         except Wrong as error:
-            yield _problem("servers", error)
-    try:
-        read_authorities(options["ca"])
-    except Wrong as error:
-        yield _problem("ca", error)
+            yield problem("servers", error)
+    yield from authority_faults(options)
     if options["bind_password"] and not options["bind_dn"]:
-        yield _problem("bind_password", Wrong("is of no use without a name", "set bind_dn"))
+        yield problem("bind_password", Wrong("is of no use without a name", "set bind_dn"))
 
 
 def _wrong_filters(options: Options) -> Iterator[Problem]:
@@ -180,11 +179,11 @@ def _wrong_filters(options: Options) -> Iterator[Problem]:
         try:
             depends = Filter(text).depends
         except Wrong as error:
-            yield _problem(key, error)
+            yield problem(key, error)
             continue
         if depends is (key == "list_filter"):
             wrong = "has a user's name in it" if depends else "is the same for all users"
-            yield _problem(key, Wrong(wrong, '"(mail=%u)"' if not depends else '"(mail=*)"'))
+            yield problem(key, Wrong(wrong, '"(mail=%u)"' if not depends else '"(mail=*)"'))
 
 
 def _wrong_names(options: Options) -> Iterator[Problem]:
@@ -194,13 +193,9 @@ def _wrong_names(options: Options) -> Iterator[Problem]:
         try:
             only_name(options[key])
         except Wrong as error:
-            yield _problem(key, error)
+            yield problem(key, error)
     if not options["host"]:
-        yield _problem("host", Wrong("is empty", 'such as "mailHost"'))
-
-
-def _problem(key: str, error: Wrong) -> Problem:
-    return Problem(where="", key=key, wrong=error.wrong, right=error.right)
+        yield problem("host", Wrong("is empty", 'such as "mailHost"'))
 
 
 factory = LdapFactory()
