@@ -9,11 +9,11 @@ from typing import Any
 
 import attrs
 
-from referrald.backends.servers import Wrong, did_you_mean, parse_server, plain_text, show
+from referrald.backends.servers import Wrong, did_you_mean, plain_text, show
+from referrald.backends.serverwords import HERE, read_server
 from referrald.backends.variables import expand, is_template
 from referrald.model import Home, How, Server
 
-HERE = "here"
 KEYS = ("server", "user", "auth", "public_here", "login", "spread", "closed", "held", "ttl")
 FORM = '"here", a server, a list of servers, or a table with ' + ", ".join(KEYS)
 LOGINS: tuple[How, ...] = ("refer", "relay", "auto")
@@ -75,16 +75,19 @@ class HomeReader:
         return found
 
     def server(self, word: str) -> Server:
-        """Find a server by its name, else take the word for ``host`` or ``host:port``."""
+        """Find a server by its name, else take the word for ``host:port/security*weight``.
+
+        Only the host must be there.
+        """
         named = self._servers.get(word)
         if named is not None:
             return named
         if word == HERE:
             raise Wrong('"here" cannot be one of several', "a list names other servers only")
-        if word and not any(char in word for char in ".:["):
+        if word and not any(char in word for char in ".:[/*"):
             hint = did_you_mean(word, [*self._servers, HERE])
             raise Wrong(f'there is no server "{show(word)}"', hint)
-        return parse_server(word)
+        return read_server(word)
 
     def _table(self, table: dict[str, Any]) -> Spec:
         faults: list[tuple[str, Wrong]] = []

@@ -14,7 +14,6 @@ import attrs
 
 from referrald.backends.homes import encode_server
 from referrald.backends.homespec import (
-    HERE,
     Faults,
     HomeReader,
     read_auth,
@@ -35,6 +34,7 @@ from referrald.backends.mailboxnames import (
     read_match,
 )
 from referrald.backends.servers import Wrong, did_you_mean, show
+from referrald.backends.serverwords import HERE
 from referrald.model import Server
 
 KEYS = (

@@ -22,7 +22,7 @@ MOST_WEIGHT = 1_000_000
 
 def write_servers(servers: Iterable[Server]) -> str:
     """Write servers so that `read_servers` gives them back."""
-    return ",".join(map(_word, servers)) or HERE
+    return ",".join(map(write_server, servers)) or HERE
 
 
 @lru_cache(maxsize=4096)
@@ -66,7 +66,8 @@ def _security(kind: str) -> Security:
         raise Wrong(f'"{show(kind)}" is no kind of security', "none, starttls or tls") from None
 
 
-def _word(server: Server) -> str:
+def write_server(server: Server) -> str:
+    """Write one server."""
     usual = make_server(server.host, server.port)
     kind = "" if server.security is usual.security else f"/{server.security.value}"
     # With "/tls" alone the port would be another one.

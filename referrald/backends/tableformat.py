@@ -10,11 +10,12 @@ from typing import Any
 
 from referrald.backends import homes
 from referrald.backends.draft import Draft, checked_name
-from referrald.backends.homespec import HERE, Faults, HomeReader, Spec
+from referrald.backends.homespec import Faults, HomeReader, Spec
 from referrald.backends.image import DOMAIN, USER
 from referrald.backends.mailboxsection import MailboxSection
 from referrald.backends.places import Places
 from referrald.backends.servers import Wrong, did_you_mean, host_name, make_server, show
+from referrald.backends.serverwords import HERE
 from referrald.backends.usersfile import UsersFile
 from referrald.model import Security, Server
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote, unquote_to_bytes
 
 from hypothesis import given
@@ -22,6 +22,7 @@ from docs.examples.home_service import Homes
 from referrald.backends import checking
 from referrald.backends.http.factory import factory, make
 from referrald.backends.http.remembered import Remembered
+from referrald.backends.jsonhomes import write_home
 from referrald.errors import Unavailable
 from referrald.interfaces import (
     ICheckingFactory,
@@ -36,29 +37,6 @@ from tests.backends.support import BackendTestCase, filled
 URL = "https://directory.example.org/"
 TOKEN = "wonderland"
 GOOD = {"url": URL + "home", "token": TOKEN}
-
-
-def written(home: Home) -> object:
-    """Write a home as the service's file has it."""
-    if not home.servers and home.closed is None:
-        return "here"
-    table: dict[str, object] = {}
-    if home.servers:
-        table["server"] = [f"{each.host}:{each.port}" for each in home.servers]
-    if home.closed is not None:
-        table["closed"] = home.closed
-    for name in ("user", "ttl"):
-        if getattr(home, name) is not None:
-            value = getattr(home, name)
-            table[name] = value.replace("%", "%%") if isinstance(value, str) else value
-    for name in ("public_here", "held", "spread"):
-        if getattr(home, name):
-            table[name] = True
-    if home.auth != "*":
-        table["auth"] = home.auth
-    if home.how is not None:
-        table["login"] = home.how
-    return table
 
 
 class Fixed(Resource):
@@ -91,14 +69,12 @@ def client(resource: Any) -> Any:
 
 
 class Contract(BackendContract, TestCase):
-    more_homes: ClassVar[Mapping[str, Home]] = {
-        user: home for user, home in RICH_HOMES.items() if user != "erin"
-    }
+    more_homes = RICH_HOMES
 
     def make_backend(self, homes: Mapping[str, Home]) -> Any:
         path = Path(self.mktemp())
         known = {
-            user: {"home": written(home), "password": "secret"} for user, home in homes.items()
+            user: {"home": write_home(home), "password": "secret"} for user, home in homes.items()
         }
         path.write_text(json.dumps(known))
         return make(filled(factory, **GOOD), client(Homes(path, TOKEN)), Clock())

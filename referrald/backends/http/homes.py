@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 from urllib.parse import quote
 
-import attrs
 from zope.interface import implementer
 
-from referrald.backends.homespec import Faults, HomeReader
 from referrald.backends.http.asking import Answer, Service
 from referrald.backends.http.remembered import Remembered
+from referrald.backends.jsonhomes import JsonHomes, read_object
 from referrald.backends.servers import Wrong, make_server, plain_text, port_number
-from referrald.backends.variables import expand
 from referrald.errors import Unavailable
 from referrald.interfaces import IPasswordCheck, IReferralBackend
 from referrald.model import Home, Login, Security
@@ -34,7 +31,7 @@ class JsonBackend:
 
     def __init__(self, homes: Service) -> None:
         self._homes = homes
-        self._reader = HomeReader({})
+        self._reader = JsonHomes()
 
     async def home(self, login: Login) -> Home | None:
         """Give the home of a user."""
@@ -44,20 +41,7 @@ class JsonBackend:
         if answer.code == UNKNOWN:
             return None
         value = _object(answer).get("home")
-        return None if value is None else self._read(login.user, value)
-
-    def _read(self, user: str, value: object) -> Home:
-        try:
-            spec = self._reader.read(value)
-        except Faults as faults:
-            told = "; ".join(f"{key or 'home'} {wrong}" for key, wrong in faults.faults)
-            raise Unavailable(f"the answer about {user!r}: {told}") from None
-        if spec.user is None:
-            return spec.home
-        name = expand(spec.user, user) if spec.is_template else spec.user
-        if not name:
-            raise Unavailable(f"the answer about {user!r} leaves no name to use at home")
-        return attrs.evolve(spec.home, user=name)
+        return None if value is None else self._reader.read(login.user, value)
 
 
 @implementer(IPasswordCheck)
@@ -150,11 +134,8 @@ def _object(answer: Answer) -> dict[str, Any]:
     """Read a JSON object; raises `Unavailable`."""
     if answer.code != FOUND:
         raise Unavailable(f"the service answered with HTTP status {answer.code}")
-    try:
-        found = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+    found = read_object(answer.body)
+    if found is None:
         raise Unavailable("the service did not answer with a JSON object")
     return found
 
