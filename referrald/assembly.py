@@ -48,6 +48,7 @@ from referrald.routing.moving import Mover
 from referrald.routing.outages import BackendEvent
 from referrald.routing.policy import PolicySettings
 from referrald.routing.router import Router
+from referrald.routing.settings import CacheSettings
 from referrald.session.builtin import standard_table
 from referrald.session.door import Door
 from referrald.session.followers import Followers
@@ -368,6 +369,13 @@ def _directory_settings(config: Config) -> DirectorySettings:
         missing=section.cache_missing,
         stale=section.stale,
         size=section.cache_size,
+        own={
+            each.name: CacheSettings(
+                found=each.cache_found, missing=each.cache_missing, size=each.cache_size
+            )
+            for each in config.backends
+            if (each.cache_found, each.cache_missing, each.cache_size) != (None, None, None)
+        },
     )
 
 

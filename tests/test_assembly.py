@@ -28,6 +28,8 @@ class Given:
 
 
 class Together(SynchronousTestCase):
+    found: float | None = None
+
     def setUp(self) -> None:
         self.clock = Clock()
         self.backend = MemoryBackend({"alice": Home(servers=(A,)), "bob": Home(servers=(A,))})
@@ -44,7 +46,9 @@ class Together(SynchronousTestCase):
             "auth": {"checkers": ["memory:alice:secret"]},
             **sections,
         }
-        given = BackendSettings(name="given", type="given", options={}, factory=Given(backend))
+        given = BackendSettings(
+            name="given", type="given", options={}, factory=Given(backend), cache_found=self.found
+        )
         loaded = load_document(document, "test", backends=[given])
         assert loaded.config is not None, loaded.problems
         if not hasattr(self, "lasting"):
@@ -118,3 +122,10 @@ class Together(SynchronousTestCase):
             Deferred.fromCoroutine(outside.router.route(Login(user="alice")))
         )
         self.assertTrue(decision.held)
+
+    def test_how_long_a_backend_wants_its_answers_kept_is_known_to_the_directory(self) -> None:
+        for self.found, kept in ((None, 60), (5.0, 5)):
+            assembly = self.assemble(self.backend)
+            self.start(assembly)
+            looking = Deferred.fromCoroutine(assembly.directory.explain(Login(user="alice")))
+            self.assertEqual(self.successResultOf(looking).kept, kept)

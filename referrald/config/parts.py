@@ -46,7 +46,9 @@ def read_backend(table: Table, base: str) -> BackendSettings | None:
     if len(place.report.problems) == before:
         _ask(place, "check", ICheckingFactory(factory, None), options)
     return BackendSettings(
-        name=table.values["name"] or type_, type=type_, options=options, factory=factory
+        **table.values | {"name": table.values["name"] or type_},
+        options=options,
+        factory=factory,
     )
 
 

@@ -89,10 +89,11 @@ def _listeners(config: Config) -> Iterator[_Table]:
 
 def _backends(config: Config) -> Iterator[_Table]:
     for backend in config.backends:
+        own = {option.name: getattr(backend, option.name) for option in BACKEND.options}
         yield _Table(
             section=BACKEND,
             options=(*BACKEND.options, *backend.factory.options),
-            values={"name": backend.name, "type": backend.type, **backend.options},
+            values={**own, **backend.options},
             defaults={"name": backend.type},
         )
 

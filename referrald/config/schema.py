@@ -161,6 +161,29 @@ BACKEND = Section(
             required=True,
             help="What kind of source it is: `table`, `passwd-file`, or the name of a plugin.",
         ),
+        Option(
+            name="cache_found",
+            kind="duration",
+            minimum=0,
+            help="How long a home that this backend gives is kept, unless the backend itself says "
+            "otherwise; when left out, what `[directory] cache_found` says.",
+        ),
+        Option(
+            name="cache_missing",
+            kind="duration",
+            minimum=0,
+            help="How long it is kept that this backend does not know a user. As long, at most, "
+            "holds what a later backend says of the user: then this one is asked again. When left "
+            "out, what `[directory] cache_missing` says of users that no backend knows, and no "
+            "limit for the others.",
+        ),
+        Option(
+            name="cache_size",
+            kind="integer",
+            minimum=0,
+            help="How many answers of this backend are kept; those of all backends together are "
+            "limited by `[directory] cache_size`.",
+        ),
     ),
 )
 

@@ -59,12 +59,18 @@ class TlsSettings:
 
 @attrs.frozen(kw_only=True)
 class BackendSettings:
-    """One source of homes; ``factory`` is an `IReferralBackendFactory`, ``options`` are checked."""
+    """One source of homes; ``factory`` is an `IReferralBackendFactory`, ``options`` are checked.
+
+    What is None of the cache is as in `DirectorySection`.
+    """
 
     name: str
     type: str
     options: Mapping[str, Any] = attrs.field(repr=False)  # may hold secrets
     factory: Any = attrs.field(eq=False, repr=False)
+    cache_found: float | None = None
+    cache_missing: float | None = None
+    cache_size: int | None = None
 
 
 @attrs.frozen(kw_only=True)

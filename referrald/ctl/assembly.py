@@ -23,7 +23,7 @@ class Normaliser(Protocol):
 
 
 class Found(Protocol):
-    """What is needed of the answer to a lookup; ``age`` in seconds."""
+    """What is needed of the answer to a lookup; times in seconds."""
 
     @property
     def home(self) -> Home | None:
@@ -36,6 +36,10 @@ class Found(Protocol):
     @property
     def age(self) -> float | None:
         """How long ago it said so."""
+
+    @property
+    def kept(self) -> float:
+        """How old it may become."""
 
     @property
     def stale(self) -> bool:

@@ -172,7 +172,7 @@ async def look_up(
 ) -> tuple[bool, dict[str, Any]]:
     """Ask the backends; says whether the login is refused, and gives what there is to show."""
     try:
-        source = _source(config, await assembly.directory.explain(login))
+        source = _source(await assembly.directory.explain(login))
     except Unavailable:
         source = {}  # the decision will say why
     decision = await assembly.router.route(login)
@@ -205,7 +205,7 @@ def _choice(config: Config, decision: Refer, client: Client) -> dict[str, Any]:
     return {"how": choice.how, "said by": choice.said_by, "carried out": said}
 
 
-def _source(config: Config, found: Found) -> dict[str, Any]:
+def _source(found: Found) -> dict[str, Any]:
     """Show who knew the user, and since when."""
     return {
         "backend": found.source or None,
@@ -213,7 +213,7 @@ def _source(config: Config, found: Found) -> dict[str, Any]:
         "cached": found.cached,
         "age": None if found.age is None else Seconds(found.age),
         "stale": found.stale or None,
-        "ttl": Seconds(_kept(config, found.home)),
+        "ttl": Seconds(found.kept),
     }
 
 
@@ -228,13 +228,6 @@ def _home(home: Home | None) -> dict[str, Any]:
         "closed": home.closed,
         "held": home.held or None,
     }
-
-
-def _kept(config: Config, home: Home | None) -> float:
-    """Give how long an answer is kept."""
-    if home is None:
-        return config.directory.cache_missing
-    return config.directory.cache_found if home.ttl is None else home.ttl
 
 
 # -- one mailbox -----------------------------------------------------------------------------
@@ -304,11 +297,10 @@ def _location(
         (replica.server, mailboxes.policy.objection(replica.server))
         for replica in location.replicas
     ]
-    kept = config.directory.cache_found if location.ttl is None else location.ttl
     return {
         "left out": _each(f"{_server(server)}: {why}" for server, why in objections if why),
         "moving": location.moving or None,
-        "ttl": Seconds(kept),
+        "ttl": Seconds(_kept(config, location)),
     }
 
 
@@ -339,3 +331,12 @@ def _unasked(policy: str, answer: Status) -> str:
 
 def _line(status: Status) -> str:
     return body(status).decode("ascii").rstrip("\r\n")
+
+
+def _kept(config: Config, location: MailboxLocation) -> float:
+    """Say for how long what a backend says of a mailbox is kept at most."""
+    own = [each.cache_found for each in config.backends if each.name == location.source]
+    for seconds in (location.ttl, *own):
+        if seconds is not None:
+            return seconds
+    return config.directory.cache_found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
@@ -18,11 +18,11 @@ class Entry(Generic[Answer]):
     turn: the number of the lookup, as a later one knows better; answered: when it was over.
     expires: until when this is fresh; ``shared`` is False for an answer to one asker only.
     generation: which state of the source it is from.
-    memo: for the router, which keeps its decision with the answer.
+    memo: for the router, which keeps its decision with the answer. part: for the cache.
     """
 
     __slots__ = (
-        "answer", "answered", "expires", "generation", "memo", "reach", "shared", "turn",
+        "answer", "answered", "expires", "generation", "memo", "part", "reach", "shared", "turn",
     )  # fmt: skip
 
     def __init__(
@@ -44,13 +44,15 @@ class Entry(Generic[Answer]):
         self.generation = generation
         self.shared = shared
         self.memo: Any = None
+        self.part: OrderedDict[Any, None] | None = None
 
 
 class Cache(Generic[Key, Answer]):
     """Entries by the key of a question; when it is full the one not used for longest goes.
 
     stale: how many seconds past its time an entry may be used while backends cannot be asked.
-    stale_missing: that goes for entries without an answer as well.
+    stale_missing: that goes for entries without an answer as well. limits: how many entries there
+    may be of a backend, by its number.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Cache(Generic[Key, Answer]):
         stale: float,
         seconds: Callable[[], float],
         stale_missing: bool = False,
+        limits: Mapping[int, int] | None = None,
     ) -> None:
         self.generation = 0
         self._size = size
@@ -68,6 +71,10 @@ class Cache(Generic[Key, Answer]):
         self._stale_missing = stale_missing
         # A plain dict would search for its first key longer and longer.
         self._entries: OrderedDict[Key, Entry[Answer]] = OrderedDict()
+        self._limits = dict(limits or {})
+        self._parts: dict[int, OrderedDict[Key, None]] = {
+            number: OrderedDict() for number in self._limits
+        }
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -82,6 +89,8 @@ class Cache(Generic[Key, Answer]):
         if entry is None or entry.expires <= self._seconds() or entry.generation != self.generation:
             return None
         self._entries.move_to_end(key)
+        if entry.part is not None:
+            entry.part.move_to_end(key)
         return entry
 
     def stale(self, key: Key) -> Entry[Answer] | None:
@@ -99,14 +108,28 @@ class Cache(Generic[Key, Answer]):
         if not entry.shared:
             self.drop(key)
             return
+        if old is not None and old.part is not None:
+            del old.part[key]
         self._entries[key] = entry
         self._entries.move_to_end(key)
+        if self._parts:
+            self._count(key, entry)
         if len(self._entries) > self._size:
             self.drop(next(iter(self._entries)))
 
+    def _count(self, key: Key, entry: Entry[Answer]) -> None:
+        """Keep an entry among those of its backend, when there may be only so many."""
+        entry.part = self._parts.get(entry.reach)
+        if entry.part is not None:
+            entry.part[key] = None
+            if len(entry.part) > self._limits[entry.reach]:
+                self.drop(next(iter(entry.part)))
+
     def drop(self, key: Key) -> None:
         """Keep nothing about ``key``."""
-        self._entries.pop(key, None)
+        entry = self._entries.pop(key, None)
+        if entry is not None and entry.part is not None:
+            del entry.part[key]
 
     def expire(self) -> None:
         """Make all entries stale."""
@@ -120,8 +143,15 @@ MailboxKey = tuple[str, str]
 class MailboxCache(Cache[MailboxKey, Answer]):
     """Entries by user and mailbox, of which all those of a user can be found."""
 
-    def __init__(self, *, size: int, stale: float, seconds: Callable[[], float]) -> None:
-        super().__init__(size=size, stale=stale, seconds=seconds, stale_missing=True)
+    def __init__(
+        self,
+        *,
+        size: int,
+        stale: float,
+        seconds: Callable[[], float],
+        limits: Mapping[int, int] | None = None,
+    ) -> None:
+        super().__init__(size=size, stale=stale, seconds=seconds, stale_missing=True, limits=limits)
         self._names: dict[str, set[str]] = {}
 
     def put(self, key: MailboxKey, entry: Entry[Answer]) -> None:

@@ -13,6 +13,7 @@ from referrald.routing.asking import Nonsense
 from referrald.routing.cache import Answer, Cache, Entry, Key
 from referrald.routing.inquiry import Inquiry, Question
 from referrald.routing.outages import Outages
+from referrald.routing.remembered import Remembered
 from referrald.routing.settings import DirectorySettings
 
 MAX_LATE: Final = 1000
@@ -24,6 +25,7 @@ class Chain(Generic[Question, Key, Answer]):
 
     key: gives the key of a question. ask: asks one backend; raises `Unavailable` or `Nonsense`.
     ttl: gives how long an answer may be kept: None is as usual, 0 means for who asked only.
+    apart: backends with cache settings of their own have caches of their own.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Chain(Generic[Question, Key, Answer]):
         settings: DirectorySettings,
         cache: Cache[Key, Answer],
         outages: Outages,
+        apart: bool = True,
     ) -> None:
         self._backends = tuple(backends)
         self._clock = clock
@@ -44,6 +47,9 @@ class Chain(Generic[Question, Key, Answer]):
         self._ask = ask
         self._ttl = ttl
         self._settings = settings
+        self._remembered = Remembered[Key, Answer](
+            [name for name, _ in backends], settings, ttl=ttl, seconds=clock.seconds, apart=apart
+        )
         self._deadline = settings.deadline
         self._cache = cache
         self._outages = outages
@@ -104,28 +110,65 @@ class Chain(Generic[Question, Key, Answer]):
 
     async def _entry(self, inquiry: Inquiry[Question, Key, Answer]) -> Entry[Answer]:
         answer = await self._in_turn(inquiry)
-        ttl = None if answer is None else self._ttl(answer)
-        usual = self._settings.missing if answer is None else self._settings.found
+        said = inquiry.said or [self._clock.seconds()]
+        answered = min(said) if answer is None else said[-1]
         return Entry(
             answer,
             reach=inquiry.reached,
             turn=inquiry.turn,
-            answered=self._clock.seconds(),
-            keep=usual if ttl is None else ttl,
+            answered=answered,
+            keep=self._until(said, answer) - answered,
             generation=inquiry.generation,
-            shared=ttl != 0,
+            shared=answer is None or self._ttl(answer) != 0,
+        )
+
+    def _until(self, said: Sequence[float], answer: Answer | None) -> float:
+        """Give until when an answer holds, which is as long as every backend's part in it does."""
+        remembered, last = self._remembered, len(said) - 1
+        if answer is None:
+            return min(at + remembered.keep(number, None) for number, at in enumerate(said))
+        return min(
+            at + (remembered.passing(number) if number < last else remembered.keep(last, answer))
+            for number, at in enumerate(said)
         )
 
     async def _in_turn(self, inquiry: Inquiry[Question, Key, Answer]) -> Answer | None:
         """Give the answer of the first backend that has one."""
         for number in range(len(self._backends)):
-            answer = await self._ask_one(inquiry, number)
+            answer = await self._hear_one(inquiry, number)
             if answer is not None:
                 return answer
         return None
 
-    async def _ask_one(self, inquiry: Inquiry[Question, Key, Answer], number: int) -> Answer | None:
+    async def _hear_one(
+        self, inquiry: Inquiry[Question, Key, Answer], number: int
+    ) -> Answer | None:
+        """Give what a backend says, or has said where that still holds."""
         inquiry.reached = number
+        known = self._remembered.fresh(number, inquiry.key)
+        if known is not None:
+            inquiry.said.append(known.answered)
+            return known.answer
+        answer = await self._ask_one(inquiry, number)
+        now = self._clock.seconds()
+        inquiry.said.append(now)
+        if not inquiry.void:
+            self._remembered.put(
+                number,
+                inquiry.key,
+                Entry(
+                    answer,
+                    reach=number,
+                    turn=inquiry.turn,
+                    answered=now,
+                    keep=self._remembered.keep(number, answer),
+                    generation=inquiry.generation,
+                    shared=answer is None or self._ttl(answer) != 0,
+                ),
+            )
+        return answer
+
+    async def _ask_one(self, inquiry: Inquiry[Question, Key, Answer], number: int) -> Answer | None:
         name, backend = self._backends[number]
         try:
             answer = await self._ask(name, backend, inquiry.question)
@@ -180,6 +223,7 @@ class Chain(Generic[Question, Key, Answer]):
 
     def forget(self, key: Key) -> None:
         """Let nobody join a lookup that may have seen what was there before."""
+        self._remembered.forget(key)
         running = self._running.pop(key, None)
         if running is not None:
             running.void = True
@@ -189,6 +233,7 @@ class Chain(Generic[Question, Key, Answer]):
 
     def forget_all(self) -> None:
         """Let nobody join any lookup; what still comes is of an earlier generation."""
+        self._remembered.forget_all()
         self._running.clear()
         late = [*self._late.values()]
         self._late.clear()

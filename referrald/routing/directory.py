@@ -26,13 +26,14 @@ HELD_KEPT = 1.0
 class Lookup:
     """An answer with its history, for ``referralctl``.
 
-    age: seconds since the backends said so. stale: past its time, used because a backend is down.
-    cached: known from before.
+    age: seconds since the backends said so; kept: how old it may become. stale: past its time, used
+    because a backend is down. cached: known from before.
     """
 
     home: Home | None
     source: str
     age: float
+    kept: float
     stale: bool
     cached: bool
 
@@ -68,7 +69,10 @@ class Directory:
         self._numbers = {name: number for number, (name, _) in enumerate(backends)}
         # That somebody was not known is no reason to turn them away later.
         self._cache = Cache[str, Home](
-            size=settings.size, stale=settings.stale, seconds=self._seconds
+            size=settings.size,
+            stale=settings.stale,
+            seconds=self._seconds,
+            limits=settings.limits([name for name, _ in backends]),
         )
         self._telling = {
             name for name, backend in backends if IWatchableBackend(backend, None) is not None
@@ -126,6 +130,7 @@ class Directory:
             home=entry.answer,
             source="" if entry.answer is None else entry.answer.source,
             age=self._seconds() - entry.answered,
+            kept=max(entry.expires - entry.answered, 0.0),
             stale=stale,
             cached=stale or known is not None,
         )

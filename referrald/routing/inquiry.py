@@ -17,6 +17,7 @@ class Inquiry(Generic[Question, Key, Answer]):
 
     question: what the backends are asked. key: by which the answer is kept.
     turn: its number; later ones know better. reached: the number of the backend that is asked.
+    said: when each backend, in order, said what it did.
     late: the deadline has passed, and those who waited have been told.
     void: the answer may be from before a change, so it is not kept.
     dropped: cancelled; nothing of it counts.
@@ -25,7 +26,7 @@ class Inquiry(Generic[Question, Key, Answer]):
 
     __slots__ = (
         "_error", "_waiters", "dropped", "entry", "generation", "key", "late", "question",
-        "reached", "settled", "timer", "turn", "void", "work",
+        "reached", "said", "settled", "timer", "turn", "void", "work",
     )  # fmt: skip
 
     def __init__(self, question: Question, key: Key, *, turn: int, generation: int) -> None:
@@ -34,6 +35,7 @@ class Inquiry(Generic[Question, Key, Answer]):
         self.turn = turn
         self.generation = generation
         self.reached = 0
+        self.said: list[float] = []
         self.late = False
         self.void = False
         self.dropped = False

@@ -145,8 +145,12 @@ class ListChain(Chain[str, str, MailboxList]):
     """Asks all backends for their lists: a part of the whole would be wrong."""
 
     async def _in_turn(self, inquiry: Inquiry[str, str, MailboxList]) -> MailboxList | None:
-        lists = [await self._ask_one(inquiry, number) for number in range(len(self._backends))]
+        lists = [await self._hear_one(inquiry, number) for number in range(len(self._backends))]
         known = [each for each in lists if each is not None]
         if len(known) == 1:
             return known[0]
         return MailboxList([part for each in known for part in each.listings])
+
+    def _until(self, said: Sequence[float], answer: MailboxList | None) -> float:
+        keep = self._remembered.keep
+        return min(at + keep(number, answer) for number, at in enumerate(said))

@@ -57,7 +57,10 @@ class Locations:
         # A backend that is down is so for single mailboxes and for lists.
         self._outages = Outages([name for name, _ in knowing], clock.seconds, on_event)
         self._cache = MailboxCache[MailboxLocation](
-            size=settings.size, stale=settings.stale, seconds=clock.seconds
+            size=settings.size,
+            stale=settings.stale,
+            seconds=clock.seconds,
+            limits=settings.limits([name for name, _ in knowing]),
         )
         self._single = Lookups(
             Chain[MailboxKey, MailboxKey, MailboxLocation](
@@ -69,6 +72,7 @@ class Locations:
                 settings=settings,
                 cache=self._cache,
                 outages=self._outages,
+                apart=False,
             ),
             self._cache,
             self._outages,
@@ -85,6 +89,7 @@ class Locations:
                 settings=settings,
                 cache=lists,
                 outages=self._outages,
+                apart=False,
             ),
             lists,
             self._outages,

@@ -34,6 +34,16 @@ class Loading(ConfigTestCase):
              "room": 1024, "share": 0.5},
         )  # fmt: skip
 
+    def test_a_backend_may_say_how_its_answers_are_kept(self) -> None:
+        config = self.load(GOOD + 'cache_found = "5m"\ncache_size = 7\n').config
+        assert config is not None
+        (backend,) = config.backends
+        kept = (backend.cache_found, backend.cache_missing, backend.cache_size)
+        self.assertEqual(kept, (300.0, None, 7))
+        self.assertEqual(
+            len(self.load(GOOD + 'cache_found = "-1s"\ncache_size = "x"\n').problems), 2
+        )
+
     def test_a_program_may_bring_a_backend_of_its_own(self) -> None:
         own = BackendSettings(name="own", type="own", options={}, factory=self.factory)
         document = tomllib.loads(GOOD) | {"auth": {"backends": ["own"]}}

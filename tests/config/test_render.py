@@ -119,12 +119,16 @@ class Rendering(ConfigTestCase):
         st.fixed_dictionaries(
             {}, optional={"stale": st.floats(0, 1e300), "cache_found": st.integers(0, 10**9)}
         ),
+        st.fixed_dictionaries(
+            {}, optional={"cache_missing": st.floats(0, 1e9), "cache_size": st.integers(0, 10**9)}
+        ),
     )
     def test_any_good_configuration_goes_there_and_back(
-        self, server: dict[str, Any], directory: dict[str, Any]
+        self, server: dict[str, Any], directory: dict[str, Any], backend: dict[str, Any]
     ) -> None:
         document = tomllib.loads(GOOD)
         document["server"] |= server
+        document["backend"][0] |= backend
         loaded = load_document(document | {"directory": directory}, self.file, now=NOW)
         assert loaded.config is not None
         self.assertEqual(self.good(render(loaded.config, mask=False)), loaded.config)

@@ -54,6 +54,7 @@ class Found:
     home: Home | None = None
     source: str = ""
     age: float | None = 0.0
+    kept: float = 60.0
     stale: bool = False
     cached: bool = False
 

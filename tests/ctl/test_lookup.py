@@ -42,7 +42,7 @@ class Lookup(CtlTestCase):
         )
         self.assembly.found = Found(
             home=Home(servers=(HOME1, HOME2), user="al", ttl=90), source="users", age=12.5,
-            cached=True,
+            kept=90.0, cached=True,
         )  # fmt: skip
 
     def test_a_referral_is_shown_with_where_it_comes_from(self) -> None:
@@ -140,6 +140,7 @@ class Lookup(CtlTestCase):
 
     def test_a_user_whom_nobody_knows(self) -> None:
         self.assembly.decision = Refuse(code="AUTHENTICATIONFAILED", text="No.", cause="unknown")
+        self.assembly.found = Found(kept=10.0)
         code, out, _ = self.run_ctl("lookup", "nobody")
         self.assertEqual(code, 1)
         self.assertIn("code      AUTHENTICATIONFAILED\ntext      No.\ncause     unknown\n", out)
@@ -296,6 +297,13 @@ class LookupOfAMailbox(CtlTestCase):
         )  # fmt: skip
         self.assertIn("moving    yes\nttl       5s\n", out)
         self.assertNotIn("asked", out)
+
+    def test_a_backend_may_have_a_time_of_its_own(self) -> None:
+        self.write("r.toml", CONFIG + 'type = "fake"\ncache_found = "7m"\n')
+        locations = self.assembly.mailboxes.locations
+        locations.known["Plans"] = MailboxLocation(moving=True, source="users")
+        _, value = self.run_json("lookup", "alice", "--mailbox", "Plans")
+        self.assertEqual(value["ttl"], 420)
 
     def test_a_mailbox_that_is_moving_can_be_referred_already(self) -> None:
         self.remote()
