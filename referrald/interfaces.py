@@ -391,6 +391,16 @@ class IIncoming(Interface):
         """Forget it all; nothing happens where it has been used up."""
 
 
+class IRecents(Interface):
+    """An `IMailFolder` that knows of which messages nobody has been told (RFC 3501, 2.3.2)."""
+
+    def recent_from(last: int) -> Awaitable[int]:
+        """Give the first UID of which nobody was told; they are now, up to ``last``.
+
+        Nothing is noted where the folder is not writable: who only looks takes nothing away.
+        """
+
+
 class IContent(Interface):
     """The bytes of one message, to be read piece by piece."""
 

@@ -123,7 +123,7 @@ class MailboxStatus:
     """The counts of a mailbox (RFC 3501 section 6.3.10). size: bytes of all messages (RFC 8438).
 
     modseq: the highest modification sequence (RFC 7162). deleted_size: bytes of what an EXPUNGE
-    would remove (RFC 9208).
+    would remove (RFC 9208). recent: how many messages nobody was told of yet.
     """
 
     messages: int
@@ -134,6 +134,7 @@ class MailboxStatus:
     size: int
     modseq: int = 0
     deleted_size: int = 0
+    recent: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -146,7 +147,8 @@ class FolderState:
     permanent: those that a client can change for good; ``\\*`` when it can make new keywords.
     first_unseen: the UID of the first message without ``\\Seen``, None when there is none.
     has_modseqs: False where messages have no modification sequences that a client could use again
-    (RFC 7162, NOMODSEQ). recent: how many messages are ``\\Recent``, of those who know.
+    (RFC 7162, NOMODSEQ). recent: how many messages nobody was told of yet (see `IRecents`); of a
+    mailbox without that, how many are ``\\Recent``.
     """
 
     uid_validity: int
@@ -170,7 +172,7 @@ class Changes:
     (any more).
     flags: the flags now of messages whose flags have changed, new messages not among them.
     modseqs: the modification sequences of those messages.
-    recent: how many messages are ``\\Recent`` now, None where there is nothing to tell of that.
+    recent: as in `FolderState`, None where there is nothing to tell of that.
     """
 
     modseq: int

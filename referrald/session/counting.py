@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _COUNTS: Final[Mapping[str, Callable[[MailboxStatus], int]]] = {
     "MESSAGES": lambda counts: counts.messages,
-    "RECENT": lambda counts: 0,
+    "RECENT": lambda counts: counts.recent,
     "UIDNEXT": lambda counts: counts.uid_next,
     "UIDVALIDITY": lambda counts: counts.uid_validity,
     "UNSEEN": lambda counts: counts.unseen,

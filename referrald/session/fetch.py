@@ -11,7 +11,7 @@ from twisted.mail.imap4 import MailboxException
 
 from referrald.errors import NoPermission
 from referrald.mailmodel import Stored
-from referrald.session import condstore, sections
+from referrald.session import condstore, recents, sections
 from referrald.session.fetching import FLAGS, MODSEQ, Item
 from referrald.session.pace import Pace
 from referrald.session.plan import Plan, plan
@@ -68,6 +68,8 @@ class _Fetching:
         """Answer for some messages."""
         how, session = self._plan, self._session
         rows = await session.folder.rows(uids, how.columns)
+        if "flags" in how.columns:
+            rows = recents.shown(view_of(session), rows, how.index("flags"))
         if len(rows) < len(uids):
             self.missing += len(uids) - len(rows)
             known = dict(zip(uids, numbers, strict=True))
@@ -122,7 +124,8 @@ class _Fetching:
 
     def _after(self, row: Sequence[Any], stored: Stored) -> list[Any]:
         how, uid, after = self._plan, row[0], list(row)
-        after[how.index("flags")] = " ".join(stored.flags[uid]).encode("ascii")
+        names = recents.names_of(view_of(self._session), uid, stored.flags[uid])
+        after[how.index("flags")] = " ".join(names).encode("ascii")
         if "modseq" in how.columns:
             after[how.index("modseq")] = stored.modseqs.get(uid, 0)
         return after

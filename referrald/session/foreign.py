@@ -149,7 +149,7 @@ class ForeignAccount:
     async def status(self, name: str) -> MailboxStatus:
         """Count; what IMailbox does not count is 0."""
         box = await self._box(name, False)
-        found = await ask(box, "requestStatus", list(COUNTED))
+        found = await ask(box, "requestStatus", [*COUNTED, "RECENT"])
         messages, unseen, uid_next, uid_validity = (int(found[item]) for item in COUNTED)
         return MailboxStatus(
             messages=messages,
@@ -158,6 +158,7 @@ class ForeignAccount:
             uid_next=uid_next,
             uid_validity=uid_validity,
             size=0,
+            recent=int(found.get("RECENT", 0)),
         )
 
     async def statuses(self, names: Sequence[str]) -> dict[str, MailboxStatus]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from referrald.session import capabilities
+from referrald.session import capabilities, recents
 from referrald.session.table import Answer
 from referrald.wire.response import Code, Status, bad, no, nstring, ok, paren_list, render
 
@@ -67,5 +67,6 @@ async def enable(session: ReferralServer, names: tuple[str, ...]) -> Answer:
     can = capabilities.enabling(session)
     new = [can[name] for name in dict.fromkeys(names) if name in can]
     session.enable(new)
+    recents.forget(session)
     session.untagged(b" ".join([b"ENABLED", *(name.encode("ascii") for name in new)]))
     return ok("Enabled what is known.")

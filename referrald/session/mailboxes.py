@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from referrald.errors import MailboxReferral
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
-from referrald.session import beyond, condstore, naming, referring
+from referrald.session import beyond, condstore, naming, recents, referring
 from referrald.session.accounts import has_store
 from referrald.session.edge import ask, native
 from referrald.session.foreign import presenter
@@ -68,11 +68,13 @@ async def _select(session: ReferralServer, name: str, modseqs: bool, *, writable
         return await beyond.select(session, error.replicas, name, writable)
     opened: FolderState = await folder.state()
     writable = writable and bool(folder.writable)
+    view = recents.first_view(folder, opened.uids)
+    await recents.told(session, view, folder, opened.recent, opened.uid_next - 1)
     session.untagged(number(len(opened.uids)), b"EXISTS")
     if not session.rev2:
-        session.untagged(number(opened.recent), b"RECENT")
+        session.write(recents.first_line(view, opened))
     session.untagged(b"FLAGS", paren_list(*opened.flags))
-    session.selected(folder, opened, writable, name)
+    session.selected(folder, opened, view, writable, name)
     for code in _codes(session, opened):
         session.write(render(None, ok("Mailbox data.", code)))
     if session.rev2:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from referrald.errors import MailboxInUse, MailboxReferral, NoPermission, NoSuchMailbox, Unavailable
 from referrald.mailmodel import Changes, FolderState
 from referrald.model import Refuse, Serve
-from referrald.session import answers
+from referrald.session import answers, recents
 from referrald.session.door import Door
 from referrald.session.pace import Pace
 from referrald.session.running import start
@@ -82,7 +82,9 @@ class Notices:
         """The modification sequence of what the client knows of the selected mailbox."""
         return self._since
 
-    def selected(self, folder: Any, opened: FolderState, writable: bool, name: str) -> None:
+    def selected(
+        self, folder: Any, opened: FolderState, view: View, writable: bool, name: str
+    ) -> None:
         """Enter the selected state with an `IMailFolder`, of which the client is told ``opened``.
 
         Programs find the mailbox itself at ``mbox``, be it an IMailbox of theirs.
@@ -91,7 +93,7 @@ class Notices:
         self.mbox = getattr(folder, "box", folder)
         self.selected_name = name
         self.ended = self._lost = None
-        self.view = View(opened.uids)
+        self.view = view
         self._may_write = self._told_writable = writable
         self.state = "select"
         self._since = self._looked = opened.modseq
@@ -283,6 +285,7 @@ class Notices:
         if self._stale:
             self._stale = False
             changes = await self.folder.changes(self._since)
+            await recents.told_of_changes(self, view, self.folder, changes)
             if view is not self.view:
                 return
             self._since = self._looked = changes.modseq
@@ -304,12 +307,15 @@ class Notices:
             gone, self._gone = self._gone, set()
             for numbers in chunks(view.drop(gone)):
                 yield b"".join([b"* %d EXPUNGE\r\n" % number for number in numbers])
+        arrived = changes is not None and view.add(
+            changes.arrived if changes.uids is None else changes.uids
+        )
+        if arrived:
+            yield b"* %d EXISTS\r\n" % len(view)
+        if not self.rev2:
+            yield recents.line(view, changes, arrived=arrived)
         if changes is None:
             return
-        if view.add(changes.arrived if changes.uids is None else changes.uids):
-            yield b"* %d EXISTS\r\n" % len(view)
-        if changes.recent is not None and not self.rev2:
-            yield b"* %d RECENT\r\n" % changes.recent
         new_flags = self.new_flags(changes.flags.values())
         if new_flags:
             yield new_flags
@@ -334,6 +340,7 @@ def flag_lines(
         for uid in uids:
             number, names = view.number(uid), changes.flags[uid]
             if number is not None:
+                names = recents.names_of(view, uid, names)
                 flags = shown.get(names) or shown.setdefault(names, paren_list(*names))
                 modseq = b" MODSEQ (%d)" % known[uid] if modseqs and uid in known else b""
                 lines.append(b"* %d FETCH (UID %d FLAGS %b%b)\r\n" % (number, uid, flags, modseq))

@@ -30,6 +30,7 @@ from referrald.query import (
     Sent,
     Smaller,
     Text,
+    Uids,
     Younger,
 )
 from referrald.session.charsets import codec_of, decoded
@@ -128,16 +129,23 @@ def _all(keys: list[Key]) -> Key:
     return keys[0] if len(keys) == 1 else lambda view: All(tuple(key(view) for key in keys))
 
 
-_RECENT: Final = Flag("\\Recent")
+def _recent(view: View) -> Query:
+    """Ask for what this session was the first to hear of, if the mailbox leaves that to it."""
+    return Uids(tuple(view.recent)) if view.knows_recent else Flag("\\Recent")
+
+
 SIMPLE: Final[dict[bytes, Query]] = {
     b"ALL": All(),
-    b"OLD": Not(_RECENT),
-    b"RECENT": _RECENT,
-    b"NEW": All((_RECENT, Not(Flag("\\Seen")))),
 }
 for _name in ("Answered", "Deleted", "Draft", "Flagged", "Seen"):
     SIMPLE[_name.upper().encode("ascii")] = Flag(f"\\{_name}")
     SIMPLE[b"UN" + _name.upper().encode("ascii")] = Not(Flag(f"\\{_name}"))
+
+WORDS: Final[dict[bytes, Key]] = {word: _fixed(query) for word, query in SIMPLE.items()} | {
+    b"OLD": lambda view: Not(_recent(view)),
+    b"RECENT": _recent,
+    b"NEW": lambda view: All((_recent(view), Not(Flag("\\Seen")))),
+}
 
 FIELDS: Final = frozenset({b"BCC", b"CC", b"FROM", b"SUBJECT", b"TO"})
 
@@ -187,9 +195,9 @@ class _Keys:
         if ahead >= 0 and ahead in b"$*0123456789":
             return self._messages(by_uid=False)
         word = arguments.production(_WORD, "a search key")[0].upper()
-        known = SIMPLE.get(word)
+        known = WORDS.get(word)
         if known is not None:
-            return _fixed(known)
+            return known
         if word not in FIELDS and word not in DATES and word not in self.readers:
             raise WireError("Unknown search key.")
         arguments.space()

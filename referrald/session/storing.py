@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from referrald.mailmodel import Stored
-from referrald.session import condstore, uidplus
+from referrald.session import condstore, recents, uidplus
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
 from referrald.session.targets import (
@@ -84,6 +84,7 @@ def _lines(session: ReferralServer, stored: Stored, silent: bool, by_uid: bool) 
     for uid, names in stored.flags.items():
         number, items = view.number(uid), []
         if not silent or uid in spared:
+            names = recents.names_of(view, uid, names)
             flags = shown.get(names) or shown.setdefault(names, paren_list(*names))
             items.append(b"FLAGS " + flags)
         if uid in modseqs:

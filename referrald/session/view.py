@@ -23,11 +23,17 @@ class View:
     """The UIDs of the messages that the client knows of, ascending.
 
     saved: those that ``$`` stands for (RFC 5182), ascending; some may be gone.
+    knows_recent: whether it is known here which are ``\\Recent``, and not by the mailbox alone.
+    recent: the UIDs of those, as ranges that ascend; some may be gone. told_recent: how many the
+    client was told of.
     """
 
-    def __init__(self, uids: Iterable[int] = ()) -> None:
+    def __init__(self, uids: Iterable[int] = (), *, knows_recent: bool = False) -> None:
         self.uids = array(UID, uids)
         self.saved: Sequence[int] = ()
+        self.knows_recent = knows_recent
+        self.recent: list[tuple[int, int]] = []
+        self.told_recent = 0
 
     def __len__(self) -> int:
         return len(self.uids)
@@ -75,6 +81,23 @@ class View:
             numbers = tuple(_joined(merge(numbers, saved, key=_start)))
         return Uids(tuple((run.start, run.stop - 1) for run in numbers))
 
+    def add_recent(self, first: int, last: int) -> None:
+        """Take note of messages that are ``\\Recent`` from now on."""
+        begin = self.recent[-1][1] + 1 if self.recent else first
+        if self.recent and first <= begin:
+            first = self.recent.pop()[0]
+            last = max(last, begin - 1)
+        self.recent.append((first, last))
+
+    def is_recent(self, uid: int) -> bool:
+        """Say whether a message is ``\\Recent``."""
+        at = bisect_right(self.recent, uid, key=_start_of)
+        return at > 0 and uid <= self.recent[at - 1][1]
+
+    def count_recent(self) -> int:
+        """Count the messages that are ``\\Recent``."""
+        return sum(len(self._numbers(first, last)) for first, last in self.recent)
+
     def pick(self, messages: SequenceSet, by_uid: bool) -> Sequence[int] | None:
         """Give the UIDs that a set means; None where it names a number that is no message."""
         runs = self.runs(messages, by_uid)
@@ -111,6 +134,10 @@ class View:
 
 def _start(run: range) -> int:
     return run.start
+
+
+def _start_of(ends: tuple[int, int]) -> int:
+    return ends[0]
 
 
 def _joined(runs: Iterable[range]) -> list[range]:

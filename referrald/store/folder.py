@@ -9,7 +9,7 @@ from typing import Any, Final
 from zope.interface import implementer
 
 from referrald.errors import NoPermission, NoSuchMailbox
-from referrald.interfaces import IMailFolder
+from referrald.interfaces import IMailFolder, IRecents
 from referrald.mailmodel import Changes, Column, FolderState, Placed, Stored, StoredMessage
 from referrald.mime import matching
 from referrald.query import Found, Query
@@ -20,7 +20,7 @@ from referrald.store.pausing import Pauses
 from referrald.store.searched import Shelf
 
 
-@implementer(IMailFolder)
+@implementer(IMailFolder, IRecents)
 class MemoryFolder:
     """A mailbox as it was found under a name; it ends when the name means another, or none.
 
@@ -55,6 +55,14 @@ class MemoryFolder:
     async def state(self) -> FolderState:
         """Tell all that SELECT needs."""
         return self._here().state()
+
+    async def recent_from(self, last: int) -> int:
+        """Give the first UID of which nobody was told; they are now, up to ``last``."""
+        mailbox = self._here()
+        first = mailbox.first_recent
+        if self.writable:
+            mailbox.first_recent = max(first, last + 1)
+        return first
 
     async def changes(self, since: int) -> Changes:
         """Tell what has happened since the state with that ``modseq``."""

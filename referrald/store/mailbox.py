@@ -66,6 +66,7 @@ class Mailbox:
         self.used = 0
         self.modseq = 1
         self._uid_next = 1
+        self.first_recent = 1
         # The states in which a message went and came, and its UID; the last one is at the end.
         self._gone: deque[tuple[int, int, int]] = deque()
         self._forgotten = 0
@@ -88,6 +89,7 @@ class Mailbox:
             flags=self._flags.all,
             permanent=self._flags.permanent,
             first_unseen=next(unseen, None),
+            recent=self._recent(),
         )
 
     def status(self) -> MailboxStatus:
@@ -102,24 +104,34 @@ class Mailbox:
             size=sum(len(message.content) for message in messages),
             modseq=self.modseq,
             deleted_size=sum(len(m.content) for m in messages if "\\Deleted" in m.flags),
+            recent=self._recent(),
+        )
+
+    def _recent(self) -> int:
+        """Count the messages of which nobody was told."""
+        return sum(
+            1 for _ in takewhile(lambda uid: uid >= self.first_recent, reversed(self._messages))
         )
 
     def changes(self, since: int) -> Changes:
         """Tell what has happened since a state."""
         if since >= self.modseq:
-            return Changes(modseq=self.modseq)
+            return Changes(modseq=self.modseq, recent=self._recent())
         told = self._changed_since(since)
         flags = {message.uid: message.flags for message in told}
         modseqs = {message.uid: message.modseq for message in told}
         if since < self._forgotten:
             uids = tuple(self._messages)
-            return Changes(modseq=self.modseq, uids=uids, flags=flags, modseqs=modseqs)
+            return Changes(
+                modseq=self.modseq, uids=uids, flags=flags, modseqs=modseqs, recent=self._recent()
+            )
         return Changes(
             modseq=self.modseq,
             arrived=self._arrived_since(since),
             gone=self._gone_since(since),
             flags=flags,
             modseqs=modseqs,
+            recent=self._recent(),
         )
 
     def _changed_since(self, since: int) -> list[Message]:

@@ -9,6 +9,7 @@ from referrald.testing.storeincoming import IncomingContract
 from referrald.testing.storemessages import MessagesContract
 from referrald.testing.storemodseqs import ModseqsContract
 from referrald.testing.storenames import NamesContract
+from referrald.testing.storerecents import RecentsContract
 from referrald.testing.storerenames import RenamesContract
 from referrald.testing.storesearch import SearchContract
 from referrald.testing.storetogether import TogetherContract
@@ -20,6 +21,7 @@ class MailStoreContract(
     MessagesContract,
     BulkContract,
     ModseqsContract,
+    RecentsContract,
     IncomingContract,
     ChangesContract,
     SearchContract,
@@ -31,5 +33,5 @@ class MailStoreContract(
     Implement `make_store`; implement `reopen` too if the store keeps mail for longer than it runs,
     and `second_store` if several processes can work on it at once. ``users`` and ``too_much`` can
     be set where the store needs others. What is tested is what can be seen through `IMailStore`
-    alone; quotas and rights are where the accounts provide them.
+    alone; quotas, rights and what is ``\\Recent`` are where the accounts provide them.
     """

@@ -54,6 +54,8 @@ class Session:
         self._number = 0
         self.view: list[int | None] = []
         self.flags: dict[int, set[str]] = {}
+        self.recent: set[int] = set()
+        self.told_recent = 0
         self.expunged = False
         self._line()
         self.ask(f"LOGIN {user} {password}")
@@ -112,6 +114,8 @@ class Session:
         if kind == b"EXISTS":
             assert int(number) >= len(self.view), "fewer messages without an EXPUNGE"
             self.view += [None] * (int(number) - len(self.view))
+        elif kind == b"RECENT":
+            self.told_recent = int(number)
         elif kind == b"EXPUNGE":
             self.expunged = True
             del self.view[int(number) - 1]
@@ -125,8 +129,10 @@ class Session:
             self.view[number - 1] = int(uid[1])
         known, flags = self.view[number - 1], SET.search(items)
         if known is not None and flags is not None:
-            given = {flag for flag in flags[1].decode("ascii").split() if flag != "\\Recent"}
-            self.flags[known] = given
+            given = set(flags[1].decode("ascii").split())
+            assert known not in self.recent or "\\Recent" in given, f"{known} is no longer recent"
+            self.recent |= {known} if "\\Recent" in given else set()
+            self.flags[known] = given - {"\\Recent"}
 
     def idle(self) -> None:
         """Begin to wait."""
@@ -165,6 +171,13 @@ class Stress:
             self.random.choice(self.work)(self.random.choice(self.sessions))
         for session in self.sessions:
             self.look(session)
+        self.recents()
+
+    def recents(self) -> None:
+        """See that one session, and no other, was the first to hear of each message."""
+        told = sorted(uid for session in self.sessions for uid in session.recent)
+        assert len(told) == len(set(told)), told
+        assert set(self.model.messages) <= set(told), (told, self.model.messages)
 
     def _some(self, session: Session) -> int | None:
         there = [uid for uid in session.view if uid in self.model.messages]
@@ -202,6 +215,8 @@ class Stress:
             session.ask("FETCH 1:* (UID FLAGS)")
             assert not session.expunged, "an EXPUNGE during FETCH"
         assert session.view == list(self.model.messages), (session.view, self.model.messages)
+        recent = len(session.recent.intersection(self.model.messages))
+        assert session.told_recent == recent, (session.told_recent, session.recent)
         for uid, message in self.model.messages.items():
             assert session.flags[uid] == message.flags, (uid, session.flags[uid], message.flags)
 

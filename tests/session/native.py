@@ -61,13 +61,17 @@ class Site:
         self.routing.changed(user)
 
     def fill(self, name: str, *contents: bytes, user: str = "bob") -> None:
-        """Put messages into a mailbox, in place of those that are there."""
+        """Put messages into a mailbox, in place of those that are there.
+
+        None of them is ``\\Recent``: somebody has seen them before.
+        """
         account = done(self.store.account(user))
         folder = done(account.open(name, True))
         uids = done(folder.state()).uids
         done(folder.store(uids, ["\\Deleted"], 1))
         done(folder.expunge())
         done(account.append(name, [NewMessage(content=content) for content in contents]))
+        done(folder.recent_from(done(folder.state()).uid_next - 1))
 
     def put_elsewhere(self, name: str, there: str = "", user: str = "bob") -> None:
         """Say that a mailbox is at the other server."""

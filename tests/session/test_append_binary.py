@@ -84,7 +84,7 @@ class Utf8(SynchronousTestCase):
         answer = self.append(b"UTF8 (~{%d+}\r\n%b)" % (len(UTF8), UTF8))
         self.assertTrue(answer.startswith(b"OK [APPENDUID "), answer)
         found = fetch(self.client, b"1 (FLAGS BODY.PEEK[])")[1]
-        self.assertEqual((found[b"FLAGS"], found[b"BODY[]"]), ([b"\\Seen"], UTF8))
+        self.assertEqual((found[b"FLAGS"], found[b"BODY[]"]), ([b"\\Seen", b"\\Recent"], UTF8))
 
     def test_several_may_be_mixed(self) -> None:
         self.client.session.enable(["UTF8=ACCEPT"])

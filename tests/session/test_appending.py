@@ -238,11 +238,13 @@ class Whole(SynchronousTestCase):
         answer = client.say(b"x APPEND other {3+}\r\nfoo\r\n")
         self.assertRegex(answer, rb"\Ax OK \[APPENDUID \d+ 1\] Appended\.\r\n\Z")
         answer = client.say(b"x APPEND INBOX {3+}\r\nfoo\r\n")
-        self.assertRegex(answer, rb"\A\* 2 EXISTS\r\nx OK \[APPENDUID \d+ 4\] Appended\.\r\n\Z")
+        self.assertRegex(
+            answer, rb"\A\* 2 EXISTS\r\n\* 1 RECENT\r\nx OK \[APPENDUID \d+ 4\] Appended\.\r\n\Z"
+        )
 
     def test_a_literal_that_looks_like_commands_is_none(self) -> None:
         client = Site().log_in(b"SELECT INBOX")
         text = b"y LOGOUT\r\nz DELETE INBOX {5+}\r\n"
         answer = client.say(b"x APPEND INBOX {%d+}\r\n%b\r\n" % (len(text), text))
-        self.assertRegex(answer, rb"\A\* 1 EXISTS\r\nx OK [^\r]*\r\n\Z")
+        self.assertRegex(answer, rb"\A\* 1 EXISTS\r\n\* 1 RECENT\r\nx OK [^\r]*\r\n\Z")
         self.assertIn(text, client.say(b"x FETCH 1 BODY.PEEK[]\r\n"))

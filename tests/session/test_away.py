@@ -35,7 +35,9 @@ class Selected(SynchronousTestCase):
 
     def test_flags_are_kept_there(self) -> None:
         client = self.client(b"SELECT Team", b"STORE 1 +FLAGS (\\Deleted)")
-        self.assertEqual(client.ask(b"b EXPUNGE"), [b"* 1 EXPUNGE", b"b OK Expunged."])
+        self.assertEqual(
+            client.ask(b"b EXPUNGE"), [b"* 1 EXPUNGE", b"* 1 RECENT", b"b OK Expunged."]
+        )
         self.assertEqual(self.both.at(OTHER, "Team"), [OTHERS])
 
     def test_uid_forms_and_literals_go_through(self) -> None:
@@ -84,7 +86,7 @@ class Selected(SynchronousTestCase):
         client = self.client(b"SELECT Team")
         self.assertEqual(client.ask(b"b IDLE"), [b"+ idling"])
         self.both.fill_more("Team", SIMPLE)
-        self.assertEqual(client.say(b""), b"* 3 EXISTS\r\n")
+        self.assertEqual(client.say(b""), b"* 3 EXISTS\r\n* 3 RECENT\r\n")
         self.assertEqual(client.ask(b"DONE"), [b"b OK Idled."])
 
     def test_what_is_no_done_ends_idle_there_as_well(self) -> None:
@@ -270,7 +272,7 @@ class Between(SynchronousTestCase):
         self.assertEqual(self.both.at(SECOND, "Third"), [SIMPLE, OTHERS])
         self.assertEqual(len(self.both.here("INBOX")), 2)
         answer = self.both.log_in(b"SELECT Third").say(b"b FETCH 1 FLAGS")
-        self.assertIn(b"FLAGS (\\Flagged)", answer)
+        self.assertIn(b"FLAGS (\\Flagged \\Recent)", answer)
 
     def test_move_from_here_to_there(self) -> None:
         client = self.both.log_in(b"SELECT INBOX")
@@ -284,15 +286,14 @@ class Between(SynchronousTestCase):
         client = self.both.log_in(b"CREATE Mine", b"SELECT Team", b"STORE 2 +FLAGS (\\Seen)")
         self.assertIn(b"b OK [COPYUID ", client.say(b"b UID COPY 1:* Mine"))
         self.assertEqual(self.both.here("Mine"), [SIMPLE, OTHERS])
-        self.assertIn(
-            b"* 2 FETCH (FLAGS (\\Seen))", self.both.log_in(b"EXAMINE Mine").say(b"b FETCH 2 FLAGS")
-        )
+        answer = self.both.log_in(b"EXAMINE Mine").say(b"b FETCH 2 FLAGS")
+        self.assertIn(b"* 2 FETCH (FLAGS (\\Seen \\Recent))", answer)
 
     def test_move_from_there_to_here(self) -> None:
         client = self.both.log_in(b"CREATE Mine", b"SELECT Team")
         answer = client.ask(b"b MOVE 1 Mine")
         self.assertTrue(answer[0].startswith(b"* OK [COPYUID "), answer)
-        self.assertEqual(answer[1:], [b"* 1 EXPUNGE", b"b OK Moved."])
+        self.assertEqual(answer[1:], [b"* 1 EXPUNGE", b"* 1 RECENT", b"b OK Moved."])
         self.assertEqual(self.both.at(OTHER, "Team"), [OTHERS])
 
     def test_between_two_others(self) -> None:

@@ -85,7 +85,7 @@ class Faults(SynchronousTestCase):
         self.assertIn(b"b OK", client.say(b"b UID COPY 7 Third"))
         self.assertEqual(self.both.at(SECOND, "Third"), [b"hello"])
         flags = self.both.log_in(b"EXAMINE Third").ask(b"b FETCH 1 FLAGS")
-        self.assertEqual(flags[0], b"* 1 FETCH (FLAGS (\\Seen x))")
+        self.assertEqual(flags[0], b"* 1 FETCH (FLAGS (\\Seen x \\Recent))")
 
     def test_a_long_command_keeps_its_connection(self) -> None:
         self.both.put("Team", fill=[SIMPLE])

@@ -214,7 +214,8 @@ class Mirror:
             self.uids[line[1] - 1] = uid
             if b"FLAGS" in items:
                 # Every FETCH response with flags has the sequence as well (section 3.2).
-                self.known[uid] = (frozenset(items[b"FLAGS"]), items[b"MODSEQ"][0])
+                flags = frozenset(items[b"FLAGS"]) - {b"\\Recent"}
+                self.known[uid] = (flags, items[b"MODSEQ"][0])
 
 
 class TwoClients(SynchronousTestCase):

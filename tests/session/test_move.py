@@ -30,7 +30,7 @@ class Moving(SynchronousTestCase):
         self.assertEqual(self.texts(b"other"), [NESTED, SIMPLE])
         say(self.client, b"SELECT other")
         flags = fetch(self.client, b"1 FLAGS")[1][b"FLAGS"]
-        self.assertEqual(sorted(flags), sorted([b"\\Flagged", b"\\Seen", b"$kept"]))
+        self.assertEqual(sorted(flags), sorted([b"\\Flagged", b"\\Recent", b"\\Seen", b"$kept"]))
 
     def test_uid_move_passes_over_uids_that_are_not_there(self) -> None:
         uid = fetch(self.client, b"1 UID")[1][b"UID"]

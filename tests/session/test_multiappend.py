@@ -34,12 +34,12 @@ class Here(SynchronousTestCase):
     def test_all_are_put_in_at_once_in_their_order(self) -> None:
         answer, untagged = say(self.client, b"APPEND INBOX " + THREE)
         self.assertRegex(answer, rb"\AOK \[APPENDUID \d+ 4:6\] Appended\.\Z")
-        self.assertEqual(untagged, [[b"*", 4, b"EXISTS"]])
+        self.assertEqual(untagged, [[b"*", 4, b"EXISTS"], [b"*", 3, b"RECENT"]])
         self.assertEqual(self.contents(), [b"zero", b"one", b"two", b"three"])
         found = fetch(self.client, b"2:4 (FLAGS INTERNALDATE)")
         self.assertEqual(
             [sorted(found[n][b"FLAGS"]) for n in (2, 3, 4)],
-            [[b"\\Seen"], [b"$x", b"\\Flagged"], []],
+            [[b"\\Recent", b"\\Seen"], [b"$x", b"\\Flagged", b"\\Recent"], [b"\\Recent"]],
         )
         dates = [found[n][b"INTERNALDATE"] for n in (2, 3)]
         self.assertEqual(dates[0], b"17-Jul-1996 02:44:25 -0700")

@@ -76,7 +76,8 @@ class Mailboxes(SynchronousTestCase):
         self.assertEqual([second, third, last], [b"* 3 EXPUNGE", b"* 1 EXPUNGE", b"x OK Moved."])
         say(self.client, b"SELECT other")
         found = fetch(self.client, b"1:* FLAGS")
-        self.assertEqual([found[n][b"FLAGS"] for n in (1, 2, 3, 4)], [[b"\\Seen"], [], [], []])
+        flags = [found[n][b"FLAGS"] for n in (1, 2, 3, 4)]
+        self.assertEqual(flags, [[b"\\Seen", b"\\Recent"], *[[b"\\Recent"]] * 3])
 
     def test_moving_to_the_same_mailbox_gives_new_uids(self) -> None:
         before = fetch(self.client, b"* UID")[3][b"UID"]

@@ -33,9 +33,10 @@ DAMAGES: Final = "the index is damaged"
 
 COUNTS: Final = (
     "count(*), coalesce(sum(flags & 1 = 0), 0), coalesce(sum(flags & 8 <> 0), 0), "
-    "coalesce(sum(size), 0), coalesce(sum(CASE WHEN flags & 8 THEN size ELSE 0 END), 0)"
+    "coalesce(sum(size), 0), coalesce(sum(CASE WHEN flags & 8 THEN size ELSE 0 END), 0), "
+    "coalesce(sum(uid >= (SELECT first_recent FROM folders WHERE id = messages.folder)), 0)"
 )
-COUNTED: Final = "messages, unseen, deleted, size, deleted_size"
+COUNTED: Final = "messages, unseen, deleted, size, deleted_size, recent"
 
 
 @attrs.frozen(kw_only=True)

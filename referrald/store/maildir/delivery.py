@@ -160,12 +160,20 @@ def _rows(
     return rows
 
 
-def insert(database: sqlite3.Connection, folder_id: int, rows: Sequence[Row]) -> tuple[int, ...]:
-    """Put messages into the index; gives their UIDs. Inside of `Index.writing`."""
+def insert(
+    database: sqlite3.Connection, folder_id: int, rows: Sequence[Row], *, recent: bool = True
+) -> tuple[int, ...]:
+    """Put messages into the index; gives their UIDs. Inside of `Index.writing`.
+
+    recent: False where somebody has been told of them, unless they come after others that nobody
+    has.
+    """
     if not rows:
         return ()
     modseq = next_modseq(database, folder_id)
-    found = database.execute("SELECT uid_next FROM folders WHERE id = ?", (folder_id,)).fetchone()
+    found = database.execute(
+        "SELECT uid_next, recent FROM folders WHERE id = ?", (folder_id,)
+    ).fetchone()
     uids = range(found[0], found[0] + len(rows))
     database.executemany(
         f"INSERT INTO messages(folder, uid, modseq, added, {ROW}) "
@@ -176,6 +184,8 @@ def insert(database: sqlite3.Connection, folder_id: int, rows: Sequence[Row]) ->
         ),
     )
     database.execute("UPDATE folders SET uid_next = ? WHERE id = ?", (uids.stop, folder_id))
+    if not recent and not found[1]:
+        database.execute("UPDATE folders SET first_recent = uid_next WHERE id = ?", (folder_id,))
     choose(database, folder_id, uids)
     tally(database, folder_id, 1)
     return tuple(uids)

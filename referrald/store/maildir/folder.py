@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from sqlite3 import OperationalError
 from threading import Event
 from typing import Any
 
 from zope.interface import implementer
 
 from referrald.errors import NoPermission
-from referrald.interfaces import IMailFolder
+from referrald.interfaces import IMailFolder, IRecents
 from referrald.mailmodel import Changes, Column, FolderState, Placed, Stored, StoredMessage
 from referrald.query import Found, Query
 from referrald.store.describing import FROM_CONTENT
@@ -23,7 +24,7 @@ from referrald.store.maildir.scanning import look_into
 from referrald.store.maildir.searching import Shelf, is_short, search
 
 
-@implementer(IMailFolder)
+@implementer(IMailFolder, IRecents)
 class MaildirFolder:
     """A mailbox as it was found under a name; it ends when the name means another, or none."""
 
@@ -50,6 +51,22 @@ class MaildirFolder:
         look_into(index, self._here(index))
         with index.reading():
             return messages.state(index, self._here(index))
+
+    async def recent_from(self, last: int) -> int:
+        """Give the first UID of which nobody was told; they are now, up to ``last``."""
+        return await self._keeper.run(self._recent_from, last)
+
+    def _recent_from(self, index: Index, last: int) -> int:
+        if not self.writable:
+            return self._here(index).first_recent
+        try:
+            with index.writing(lasting=False):
+                folder = self._here(index)
+                messages.tell_recent(index, folder, last)
+        except OperationalError:
+            # The disk is full, or can only be read: the next one who looks is told again.
+            folder = self._here(index)
+        return folder.first_recent
 
     async def changes(self, since: int) -> Changes:
         """Tell what has happened since the state with that ``modseq``."""

@@ -10,7 +10,9 @@ from referrald.errors import NoSuchMailbox
 from referrald.mailmodel import MailboxStatus
 from referrald.store.maildir.index import Index
 
-_COLUMNS = "id, name, directory, uid_validity, uid_next, modseq, remembered, uses"
+_COLUMNS = (
+    "id, name, directory, uid_validity, uid_next, modseq, remembered, uses, first_recent, recent"
+)
 
 
 @attrs.frozen
@@ -25,6 +27,8 @@ class Folder:
     modseq: int
     remembered: int
     uses: str
+    first_recent: int
+    recent: int
 
 
 def find(index: Index, name: str) -> Folder | None:
@@ -86,7 +90,7 @@ def statuses(index: Index, names: Sequence[str] | None = None) -> dict[str, Mail
     """Count; those that are not there are left out."""
     select = (
         "SELECT name, messages, unseen, deleted, uid_next, uid_validity, size, modseq, "
-        "deleted_size FROM folders"
+        "deleted_size, recent FROM folders"
     )
     if names is None:
         rows: Iterable[Sequence[int]] = index.database.execute(select)
@@ -97,7 +101,7 @@ def statuses(index: Index, names: Sequence[str] | None = None) -> dict[str, Mail
 
 
 def _status(*counts: int) -> MailboxStatus:
-    messages, unseen, deleted, uid_next, uid_validity, size, modseq, deleted_size = counts
+    messages, unseen, deleted, uid_next, uid_validity, size, modseq, deleted_size, recent = counts
     return MailboxStatus(
         messages=messages,
         unseen=unseen,
@@ -107,6 +111,7 @@ def _status(*counts: int) -> MailboxStatus:
         size=size,
         modseq=modseq,
         deleted_size=deleted_size,
+        recent=recent,
     )
 
 

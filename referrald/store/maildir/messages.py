@@ -111,13 +111,14 @@ def state(index: Index, folder: Folder) -> FolderState:
         flags=flags.all,
         permanent=flags.permanent,
         first_unseen=first[0] if first else None,
+        recent=folder.recent,
     )
 
 
 def changes(index: Index, folder: Folder, since: int) -> Changes:
     """Tell what has happened since a state, in the time that its changes take."""
     if since >= folder.modseq:
-        return Changes(modseq=folder.modseq)
+        return Changes(modseq=folder.modseq, recent=folder.recent)
     key = (folder.id, since)
     database = index.database
     changed = database.execute(
@@ -134,6 +135,7 @@ def changes(index: Index, folder: Folder, since: int) -> Changes:
         gone=_gone(database, key) if known else (),
         flags={row[0]: flag_names(row[1], row[2]) for row in told},
         modseqs={row[0]: row[3] for row in told},
+        recent=folder.recent,
     )
 
 
@@ -212,13 +214,25 @@ def tally(database: sqlite3.Connection, folder_id: int, sign: int) -> None:
     """Add the messages in ``chosen`` to the counts of their mailbox, or take them away."""
     database.execute(
         "UPDATE folders SET messages = messages + ? * n, unseen = unseen + ? * u, "
-        "deleted = deleted + ? * d, size = size + ? * s, deleted_size = deleted_size + ? * ds "
+        "deleted = deleted + ? * d, size = size + ? * s, deleted_size = deleted_size + ? * ds, "
+        "recent = recent + ? * r "
         "FROM (SELECT count(*) AS n, coalesce(sum(flags & 1 = 0), 0) AS u, "
         "coalesce(sum(flags & 8 <> 0), 0) AS d, coalesce(sum(size), 0) AS s, "
-        "coalesce(sum(CASE WHEN flags & 8 THEN size ELSE 0 END), 0) AS ds "
+        "coalesce(sum(CASE WHEN flags & 8 THEN size ELSE 0 END), 0) AS ds, "
+        "coalesce(sum(m.uid >= (SELECT first_recent FROM folders WHERE id = ?)), 0) AS r "
         "FROM chosen CROSS JOIN messages AS m ON m.folder = ? AND m.uid = chosen.uid) "
         "WHERE folders.id = ?",
-        (*(sign,) * 5, folder_id, folder_id),
+        (*(sign,) * 6, *(folder_id,) * 3),
+    )
+
+
+def tell_recent(index: Index, folder: Folder, last: int) -> None:
+    """Note that somebody is told of the messages up to a UID; inside of `Index.writing`."""
+    index.database.execute(
+        "UPDATE folders SET first_recent = max(first_recent, :next), recent = "
+        "(SELECT count(*) FROM messages WHERE folder = :id AND uid >= max(first_recent, :next)) "
+        "WHERE id = :id",
+        {"id": folder.id, "next": last + 1},
     )
 
 

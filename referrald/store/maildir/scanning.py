@@ -126,7 +126,7 @@ def _take_in(index: Index, folder: Folder, all_of_it: bool) -> bool:
         quiet = disk.changed_at(cur) == cur_time == _sure(cur_time, now)
         names = _settle_down(index, folder, arrived)
         cur_time = disk.changed_at(cur) if quiet else 0
-        changed = _add(index, folder, names) or changed
+        changed = _add(index, folder, names, recent=True) or changed
         new_time = 0  # More may have come since.
     times = _sure(new_time, now), cur_time if arrived else _sure(cur_time, now), scanned
     _note_times(index, folder, times)
@@ -183,7 +183,12 @@ def _compare(index: Index, folder: Folder, names: Sequence[str]) -> bool:
         (
             _take_flags(index, folder, changed),
             _take_out(index, folder, gone),
-            _add(index, folder, sorted(fresh, key=lambda name: (delivered(name), name))),
+            _add(
+                index,
+                folder,
+                sorted(fresh, key=lambda name: (delivered(name), name)),
+                recent=False,
+            ),
         )
     )
 
@@ -241,13 +246,16 @@ def _take_out(index: Index, folder: Folder, gone: Sequence[int]) -> bool:
     return True
 
 
-def _add(index: Index, folder: Folder, names: Sequence[str]) -> bool:
-    """Give UIDs to messages that others have put into ``cur``."""
+def _add(index: Index, folder: Folder, names: Sequence[str], *, recent: bool) -> bool:
+    """Give UIDs to messages that others have put into ``cur``.
+
+    recent: they were delivered; others of which a program has told its user are in ``cur`` before.
+    """
     added = False
     for at in range(0, len(names), SLICE):
         rows = [row for name in names[at : at + SLICE] for row in _row(index, folder, name)]
         with index.writing() as database:
-            delivery.insert(database, folder.id, rows)
+            delivery.insert(database, folder.id, rows, recent=recent)
         added = added or bool(rows)
         index.step("added")
     return added

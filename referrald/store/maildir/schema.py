@@ -102,7 +102,17 @@ pending_files: what is yet to be done with files after a change of the rows: bri
 pending_folders: directories that are yet to be renamed, or (NULL) removed.
 """
 
-MIGRATIONS: Final = (FIRST,)
+RECENT: Final = """
+ALTER TABLE folders ADD COLUMN first_recent INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE folders ADD COLUMN recent INTEGER NOT NULL DEFAULT 0;
+UPDATE folders SET first_recent = uid_next;
+"""
+"""Which messages nobody has been told of yet.
+
+``first_recent``: the UID from which on that is so; ``recent``: how many messages there are.
+"""
+
+MIGRATIONS: Final = (FIRST, RECENT)
 """The scripts that lead from each version to the next; never changed, only added to."""
 
 

@@ -70,7 +70,7 @@ class Checked(SynchronousTestCase):
     def test_counts_that_are_wrong(self) -> None:
         self.sql("UPDATE folders SET messages = 7, size = 1 WHERE name = 'INBOX'")
         self.assertEqual(
-            self.faults(), ["INBOX: the counts are (7, 0, 0, 1, 0), not (3, 0, 0, 6, 0)"]
+            self.faults(), ["INBOX: the counts are (7, 0, 0, 1, 0, 3), not (3, 0, 0, 6, 0, 3)"]
         )
         self.assertEqual(repair(self.site.root), [])
         status = now(self.site.open().status("INBOX"))
