@@ -161,10 +161,19 @@ class WireError(ReferraldError, ValueError):
     ``public`` says what is wrong, never what the argument contained.
     """
 
-    code = None
+    code: ClassVar[str | None] = None
 
     def __init__(self, public: str) -> None:
         super().__init__(public, public=public)
+
+
+class MalformedName(WireError):
+    """No mailbox can have that name, for it is not what names are (RFC 3501 section 5.1.3).
+
+    The command is well-formed all the same, so it is answered with ``NO``.
+    """
+
+    code = "CANNOT"
 
 
 class LoginReferral(ReferraldError, UnauthorizedLogin):

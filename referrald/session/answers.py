@@ -23,7 +23,8 @@ from referrald.errors import (
 from referrald.model import Refer, Refuse
 from referrald.session import referring
 from referrald.session.audience import host_of
-from referrald.wire.response import Code, Kind, Status, StatusError, bad, body, no, referral
+from referrald.wire.response import Code, Kind, Status, StatusError, body, no, referral
+from referrald.wire.response import refused as wrong
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -83,7 +84,7 @@ def status_of(error: BaseException, session: ReferralServer) -> Status:
 
 def _own_status(error: ReferraldError, session: ReferralServer) -> Status:
     if isinstance(error, WireError):
-        return bad(error.public)
+        return wrong(error)
     if isinstance(error, LoginReferral):
         text = session.door.referral_text.replace(SERVER, host_of(error.urls[0]))
         return referral("NO", error.urls, text)

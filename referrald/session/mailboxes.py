@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-from referrald.errors import MailboxReferral
+from referrald.errors import MailboxReferral, MalformedName
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
 from referrald.session import beyond, condstore, naming, recents, referring
@@ -51,12 +51,16 @@ async def examine(session: ReferralServer, name: str, modseqs: bool = False) -> 
     return await _select(session, name, modseqs, writable=False)
 
 
-async def _select(session: ReferralServer, name: str, modseqs: bool, *, writable: bool) -> Answer:
-    # A SELECT that fails leaves nothing selected (RFC 3501 section 6.3.1).
+async def _leave(session: ReferralServer) -> None:
+    """Close what is selected: a SELECT that fails leaves nothing so (RFC 3501 section 6.3.1)."""
     was_selected = session.mbox is not None
     await session.leave_mailbox()
     if was_selected and session.rev2:
         session.write(render(None, ok("Previous mailbox closed.", Code("CLOSED"))))
+
+
+async def _select(session: ReferralServer, name: str, modseqs: bool, *, writable: bool) -> Answer:
+    await _leave(session)
     if modseqs:
         condstore.enable(session)
     said, name = name, await naming.meant(session, name)
@@ -80,6 +84,13 @@ async def _select(session: ReferralServer, name: str, modseqs: bool, *, writable
     if session.rev2:
         await naming.tell(session, name, said)
     return ok("Mailbox selected.", Code("READ-WRITE" if writable else "READ-ONLY"))
+
+
+async def misnamed(session: ReferralServer, command: str, error: MalformedName) -> Answer:
+    """Refuse a name that no mailbox can have; SELECT of one leaves nothing selected either."""
+    if command in ("SELECT", "EXAMINE"):
+        await _leave(session)
+    raise error
 
 
 def _codes(session: ReferralServer, opened: FolderState) -> list[Code]:

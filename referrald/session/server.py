@@ -18,8 +18,8 @@ from twisted.mail.imap4 import IMAP4Server
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from referrald.errors import WireError
-from referrald.session import answers, capabilities, condstore, legacy
+from referrald.errors import MalformedName, WireError
+from referrald.session import answers, capabilities, condstore, legacy, mailboxes
 from referrald.session.door import Door
 from referrald.session.fronts import Fronted, peer_of
 from referrald.session.legacy import TwistedsFace
@@ -211,8 +211,7 @@ class ReferralServer(
             self.write(FEEDBACK)
         elif isinstance(event, Malformed):
             self.forget_arriving()
-            self.write(render(event.tag, bad(event.reason)))
-            self._count_bad()
+            self._refuse(event.tag, event.reason)
         elif isinstance(event, Rejected):
             self.forget_arriving()
             self.write(render(event.tag, event.status))
@@ -277,13 +276,13 @@ class ReferralServer(
             self._not_now(command)
             return
         try:
-            arguments = spec.grammar(command)
+            work = spec.handler(self, *spec.grammar(command))
         except WireError as error:
             self.forget_arriving()
-            self.write(render(command.tag, bad(error.public)))
-            self._count_bad()
-            return
-        work = spec.handler(self, *arguments)
+            if not isinstance(error, MalformedName):
+                self._refuse(command.tag, error.public)
+                return
+            work = mailboxes.misnamed(self, spec.name, error)
         if self.mbox is not None:
             work = self.reporting(spec.name, work)
         self.run(command.tag, work)  # type: ignore[arg-type]
@@ -294,7 +293,10 @@ class ReferralServer(
             self.write(render(command.tag, ended))
             return
         known = self.door.table.knows(command.name)
-        self.write(render(command.tag, bad("Not allowed now." if known else "Unknown command.")))
+        self._refuse(command.tag, "Not allowed now." if known else "Unknown command.")
+
+    def _refuse(self, tag: bytes | None, reason: str) -> None:
+        self.write(render(tag, bad(reason)))
         self._count_bad()
 
     def run(self, tag: bytes, work: Coroutine[Any, Any, Answer]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Final, NoReturn, TypeVar
 
-from referrald.errors import WireError
+from referrald.errors import MalformedName, WireError
 from referrald.wire import names, tokens
 from referrald.wire.reader import Command, Literal
 from referrald.wire.sets import SequenceSet
@@ -132,11 +132,21 @@ class Arguments:
         """
         return _mailbox(self.astring(), self._command.utf8)
 
-    def list_mailbox(self) -> str:
-        """Take a pattern of mailbox names."""
+    def list_mailbox(self) -> str | None:
+        """Take a pattern of mailbox names, None for one that no name can match."""
         string = self._string()
         raw = self._match(_LIST, "a mailbox pattern") if string is None else string
-        return names.decode_utf8(raw) if self._command.utf8 else names.decode_utf7(raw)
+        try:
+            return names.decode_utf8(raw) if self._command.utf8 else names.decode_utf7(raw)
+        except MalformedName:
+            return None
+
+    def reference(self) -> str | None:
+        """Take the reference of LIST, None for one under which there can be no name."""
+        try:
+            return self.mailbox()
+        except MalformedName:
+            return None
 
     def flag(self) -> str:
         """Take one flag that a client may set; system flags come in their usual spelling."""

@@ -6,6 +6,7 @@ RFC 3501 section 6.3.8, RFC 5258 (LIST-EXTENDED), RFC 5819 (LIST-STATUS), RFC 61
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 import attrs
@@ -55,18 +56,23 @@ class ListQuery:
 def plain(command: Command) -> tuple[ListQuery]:
     """Read LSUB, RLIST or RLSUB: a reference and one pattern."""
     arguments = Arguments(command)
-    reference = arguments.mailbox()
+    reference = arguments.reference()
     arguments.space()
     pattern = arguments.list_mailbox()
     arguments.end()
-    return (ListQuery(reference=reference, patterns=(pattern,)),)
+    return (ListQuery(reference=reference or "", patterns=_patterns(reference, (pattern,))),)
+
+
+def _patterns(reference: str | None, given: Iterable[str | None]) -> tuple[str, ...]:
+    """Leave out what no name can match."""
+    return () if reference is None else tuple(each for each in given if each is not None)
 
 
 def list_(command: Command) -> tuple[ListQuery]:
     """Read LIST, basic or extended (RFC 5258 section 6)."""
     arguments = Arguments(command)
     selection = _selection(arguments)
-    reference = arguments.mailbox()
+    reference = arguments.reference()
     arguments.space()
     several = arguments.peek() == _OPEN
     patterns = arguments.paren(arguments.list_mailbox) if several else (arguments.list_mailbox(),)
@@ -74,8 +80,8 @@ def list_(command: Command) -> tuple[ListQuery]:
     arguments.end()
     chosen, told = selection or frozenset(), returned or {}
     query = ListQuery(
-        reference=reference,
-        patterns=patterns,
+        reference=reference or "",
+        patterns=_patterns(reference, patterns),
         subscribed="SUBSCRIBED" in chosen,
         remote="REMOTE" in chosen,
         recursive_match="RECURSIVEMATCH" in chosen,

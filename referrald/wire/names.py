@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 
-from referrald.errors import WireError
+from referrald.errors import MalformedName, WireError
 
 _PLAIN = re.compile(rb"[ -%'-~]*")
 _ENCODE = re.compile(r"&|[^ -~]+")
@@ -43,7 +43,7 @@ def decode_utf7(raw: bytes) -> str:
     except ValueError:
         canonical = False
     if not canonical:
-        raise WireError("Mailbox name is not in modified UTF-7.")
+        raise MalformedName("Mailbox name is not in modified UTF-7.")
     return name
 
 
@@ -66,12 +66,13 @@ def decode_utf8(raw: bytes) -> str:
     """Decode a name as UTF-8 (RFC 6855, RFC 9051 section 5.1).
 
     What Net-Unicode has no place for in a name is refused: control characters, and what ends lines
-    and paragraphs (RFC 6855 section 3). Whether a name is normalised is for others to say.
+    and paragraphs (RFC 6855 section 3). Whether a name is normalised is for others to say. What is
+    not UTF-8 at all is no argument either.
     """
     try:
         name = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise WireError("Mailbox name is not in UTF-8.") from None
     if _CONTROLS.search(name):
-        raise WireError("A mailbox name takes no control characters.")
+        raise MalformedName("A mailbox name takes no control characters.")
     return name

@@ -46,7 +46,7 @@ def _any_of(query: ListQuery, patterns: Iterable[str], delimiter: str) -> Callab
     if query.extended:
         patterns = [pattern for pattern in patterns if pattern]
     wholes = [_folded(query.reference + pattern, delimiter) for pattern in patterns]
-    if not query.extended and len(wholes[0]) > MAX_PATTERN:
+    if not query.extended and any(len(whole) > MAX_PATTERN for whole in wholes):
         raise WireError("Pattern too long.")
     wholes = [whole for whole in wholes if len(whole) <= MAX_PATTERN]
     matches = _compile(wholes, delimiter)

@@ -29,7 +29,7 @@ from referrald.wire.events import Rejected as Rejected
 from referrald.wire.events import Stream as Stream
 from referrald.wire.events import Streamed as Streamed
 from referrald.wire.events import Undecided as Undecided
-from referrald.wire.response import Code, Status, bad, no
+from referrald.wire.response import Code, Status, bad, no, refused
 
 MAX_LITERALS: Final = 1000
 """Literals in one command: each costs far more memory than its bytes."""
@@ -301,7 +301,7 @@ class CommandReader:
         try:
             status = self._ask(draft.tag, draft.name, head, size, sync, binary)
         except WireError as error:
-            return bad(error.public)
+            return refused(error)
         if status is None and not self._fits(draft, size):
             return bad("Literal too big.", Code("TOOBIG"))
         if isinstance(status, Stream) and not self._fits(draft, 0):

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
+from referrald.errors import WireError
 from referrald.wire import names, tokens
 from referrald.wire.sets import Spelling
 
@@ -212,6 +213,11 @@ def mailbox(name: str, *, utf8: bool = False) -> Wire:
         return astring(names.encode_utf7(name))
     raw = names.encode_utf8(name)
     return astring(raw) if name.isascii() else Wire(b'"%b"' % _escaped(raw))
+
+
+def refused(error: WireError) -> Status:
+    """Say what is wrong with a command."""
+    return bad(error.public) if error.code is None else no(error.public, Code(error.code))
 
 
 def prefix(name: str, *, utf8: bool = False) -> Wire:

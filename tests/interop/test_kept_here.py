@@ -101,6 +101,7 @@ class Imaplib(KeptHere):
         for number in range(5):
             client.append("Kept", "\\Seen", "", message(f"m{number}"))
         client.select("Kept")
+        client.select("Kept")  # Nothing of it is new any more.
         before = client.fetch("1:*", "(UID FLAGS INTERNALDATE RFC822.SIZE)")[1]
         validity = client.response("UIDVALIDITY")[1]
         self.front.process.kill()

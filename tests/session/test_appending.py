@@ -195,7 +195,7 @@ class BeforeItComes(Case):
     def test_syntax(self) -> None:
         for arguments in (
             b"INBOX (a ", b"INBOX (\\Recent) ", b'INBOX "17-Jul-1996" ', b"INBOX x ", b"INBOX (a)",
-            b'INBOX "32-Jul-1996 02:44:25 -0700" ', b"&Jj ", b"INBOX  ",
+            b'INBOX "32-Jul-1996 02:44:25 -0700" ', b"INBOX  ",
         ):  # fmt: skip
             self.refused(arguments, b"BAD ")
 

@@ -127,9 +127,17 @@ class Extended(SynchronousTestCase):
             b'"" * ', b'"" * RETURN', b'"" * RETURN ', b'"" * RETURNS ()', b'"" * x ()',
             b'"" * RETURN(CHILDREN)', b'"" * RETURN (CHILDREN) x', b'"" * RETURN () ',
             b'"" * RETURN (STATUS)', b'"" * RETURN (STATUS ())', b'"" * RETURN (STATUS MESSAGES)',
-            b'(SUBSCRIBED  REMOTE) "" *', b'("SUBSCRIBED") "" *', b'"" "&"', b'"" ("&AOk")',
+            b'(SUBSCRIBED  REMOTE) "" *', b'("SUBSCRIBED") "" *',
         ):  # fmt: skip
             self.assertRaises(WireError, read, text)
+
+    def test_what_no_name_can_match_is_no_pattern(self) -> None:
+        for text, patterns in (
+            (b'"" "&"', ()), (b'"" ("&AOk")', ()), (b'& *', ()), (b'& (a b)', ()),
+            (b'"" (a & b)', ("a", "b")),
+        ):  # fmt: skip
+            query = read(text)
+            self.assertEqual((query.reference, query.patterns), ("", patterns), text)
 
 
 def by_the_book(query: ListQuery, name: str, *, levels: bool = False) -> bool:
