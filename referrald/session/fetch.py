@@ -17,7 +17,7 @@ from referrald.session.pace import Pace
 from referrald.session.plan import Plan, plan
 from referrald.session.sections import Reader
 from referrald.session.table import Answer
-from referrald.session.targets import GONE, NO_SUCH_NUMBER, view_of
+from referrald.session.targets import GONE, NO_SUCH_NUMBER, SOME_GONE, view_of
 from referrald.session.view import UID as UIDS
 from referrald.wire.response import ok
 from referrald.wire.sets import SequenceSet
@@ -51,7 +51,9 @@ async def fetch(
     work = _Fetching(session, how, since)
     for at in range(0, len(uids), how.size):
         await work.batch(uids[at : at + how.size], numbers[at : at + how.size])
-    return GONE if work.missing and not by_uid else ok("Fetched.")
+    if work.missing and not by_uid:
+        return GONE if work.missing == len(uids) else SOME_GONE
+    return ok("Fetched.")
 
 
 class _Fetching:

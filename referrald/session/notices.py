@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from referrald.errors import MailboxInUse, MailboxReferral, NoPermission, NoSuchMailbox, Unavailable
+from referrald.errors import (
+    MailboxInUse,
+    MailboxReferral,
+    NoPermission,
+    NoSuchMailbox,
+    ReferraldError,
+    Unavailable,
+)
 from referrald.mailmodel import Changes, FolderState
 from referrald.model import Refuse, Serve
 from referrald.session import answers, recents
@@ -18,7 +25,7 @@ from referrald.session.pace import Pace
 from referrald.session.running import start
 from referrald.session.table import Answer
 from referrald.session.view import View
-from referrald.wire.response import Code, Status, ok, paren_list, render, untagged
+from referrald.wire.response import Code, Status, StatusError, ok, paren_list, render, untagged
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -236,20 +243,30 @@ class Notices:
         """Carry out a command, and tell before its answer what has changed."""
         try:
             answer: Answer = await work
+        except (ReferraldError, StatusError):
+            await self._tell_news(name)
+            raise
         finally:
             self._end_selection()
-        if name == "LOGOUT":
-            # Behind BYE nobody listens any more.
-            return answer
+        if name != "LOGOUT":  # Behind BYE nobody listens any more.
+            await self._tell_news(name)
+        return answer
+
+    async def _tell_news(self, name: str) -> None:
+        """Tell what has changed before a command is answered."""
         self._stale = self._stale or name in POLLS
         try:
             if name in POLLS and self.mbox is not None:
                 await self._look_where()
                 self._end_selection()
             await self.report(removals=name not in KEEPS_NUMBERS)
-        except Exception as error:  # noqa: BLE001 - the command itself has been carried out
+        except Exception as error:  # noqa: BLE001 - the command itself has its answer
             self._not_told(error)
-        return answer
+
+    async def holds_removals(self) -> bool:
+        """Say whether messages are gone of which the client may not be told yet."""
+        await self.report(removals=False)
+        return bool(self._gone)
 
     def tell_at_once(self) -> None:
         """Tell what has changed, during IDLE; while the client does not read it adds up."""

@@ -14,6 +14,7 @@ from referrald.session.naming import UTF8_ACCEPT
 from referrald.session.pace import Pace
 from referrald.session.searching import Search
 from referrald.session.table import Answer
+from referrald.session.targets import SOME_GONE
 from referrald.session.view import View
 from referrald.wire.response import (
     Code,
@@ -72,6 +73,8 @@ async def search(session: ReferralServer, wanted: Search, *, by_uid: bool = Fals
         if saves:
             view.saved = ()
         raise
+    if not by_uid and await session.holds_removals():
+        return SOME_GONE
     return ok("Searched.")
 
 

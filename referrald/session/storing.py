@@ -14,6 +14,7 @@ from referrald.session.targets import (
     NO_SUCH_FLAG,
     NO_SUCH_NUMBER,
     READ_ONLY,
+    SOME_GONE,
     known_flags,
     view_of,
 )
@@ -59,7 +60,9 @@ async def store(
         failed += stored.unchanged
         await _tell(session, stored, silent, by_uid)
         await pace.breathe()
-    return _answer(session, len(uids) - found, failed, by_uid)
+    if found or by_uid or not uids:
+        return _answer(session, len(uids) - found, failed, by_uid)
+    return GONE
 
 
 async def _tell(session: ReferralServer, stored: Stored, silent: bool, by_uid: bool) -> None:
@@ -98,7 +101,7 @@ def _lines(session: ReferralServer, stored: Stored, silent: bool, by_uid: bool) 
 
 def _answer(session: ReferralServer, gone: int, failed: Sequence[int], by_uid: bool) -> Answer:
     if not failed:
-        return GONE if gone and not by_uid else ok("Stored.")
+        return SOME_GONE if gone and not by_uid else ok("Stored.")
     view = view_of(session)
     numbers = failed if by_uid else [number for uid in failed if (number := view.number(uid))]
     code = Code("MODIFIED", uidplus.spans(numbers))

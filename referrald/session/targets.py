@@ -11,7 +11,7 @@ from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 from referrald.errors import NoSuchMailbox
 from referrald.session.view import View
 from referrald.wire.arguments import SYSTEM_FLAGS
-from referrald.wire.response import Code, StatusError, bad, no
+from referrald.wire.response import Code, StatusError, bad, no, ok
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -20,7 +20,12 @@ READ_ONLY: Final = no("The mailbox is open for reading only.", Code("NOPERM"))
 TRY_CREATE: Final = no("There is no such mailbox.", Code("TRYCREATE"))
 NO_SUCH_FLAG: Final = no("There is no such system flag.", Code("CANNOT"))
 NO_SUCH_NUMBER: Final = bad("No message has that number.")
-GONE: Final = no("Some of the messages are gone.", Code("EXPUNGEISSUED"))
+_EXPUNGED: Final = Code("EXPUNGEISSUED")
+GONE: Final = no("The messages no longer exist.", _EXPUNGED)
+"""What is said where nothing is left of what numbers mean (RFC 2180 section 4)."""
+
+SOME_GONE: Final = ok("Done, as far as the messages still exist.", _EXPUNGED)
+"""What is said where others have been looked at or changed as asked for (RFC 5530 section 3)."""
 
 
 def view_of(session: ReferralServer) -> View:

@@ -47,7 +47,7 @@ class Queued(SynchronousTestCase):
         self.assertEqual(say(self.client, b"FETCH 4 UID")[1], [[b"*", 4, b"FETCH", [b"UID", 4]]])
         self.assertEqual(say(self.client, b"SEARCH ALL")[1], [[b"*", b"SEARCH", 2, 4, 5]])
         untagged = say(self.client, b"STORE 2:4 +FLAGS $a")
-        self.assertTrue(untagged[0].startswith(b"NO [EXPUNGEISSUED] "), untagged)
+        self.assertTrue(untagged[0].startswith(b"OK [EXPUNGEISSUED] "), untagged)
         self.assertEqual([line[1] for line in untagged[1]], [b"FLAGS", 2, 4])
         answer, untagged = say(self.client, b"FETCH 1 FLAGS")
         self.assertTrue(answer.startswith(b"NO [EXPUNGEISSUED] "), answer)

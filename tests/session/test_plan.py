@@ -129,7 +129,7 @@ class Planned(SynchronousTestCase):
         say(other, b"STORE 7,%d +FLAGS.SILENT \\Deleted" % (MANY + 3))
         say(other, b"EXPUNGE")
         answer, untagged = say(client, b"FETCH 1:* UID")
-        self.assertTrue(answer.startswith(b"NO [EXPUNGEISSUED] "), answer)
+        self.assertTrue(answer.startswith(b"OK [EXPUNGEISSUED] "), answer)
         self.assertEqual({line[3][1] - line[1] + 1 for line in untagged}, {first})
         self.assertEqual(len(untagged), 2 * MANY + 498)
 
