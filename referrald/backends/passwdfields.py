@@ -86,7 +86,13 @@ class ExtraReader:
 
     def read(self, text: str, user: str) -> Extra:
         """Make sense of the fields of a user's line; raises `Wrong`."""
-        fields = self._fields(text)
+        # The last of several with one key counts.
+        pairs = dict(word.partition("=")[::2] for word in text.split(" ") if word)
+        return self.of(pairs, user)
+
+    def of(self, given: Mapping[str, str], user: str) -> Extra:
+        """Make sense of fields that have been split; raises `Wrong`."""
+        fields = self._understood(given)
         if "fail" in fields:
             return Extra(absent=True)
         shared = "%" not in fields.get("host", "") + fields.get("reason", "")
@@ -98,12 +104,11 @@ class ExtraReader:
             extra = attrs.evolve(extra, home=attrs.evolve(extra.home, held=True))
         return extra if shared else attrs.evolve(extra, shared=False)
 
-    def _fields(self, text: str) -> dict[str, str]:
-        """Split ``key=value`` pairs at spaces; the last of several with one key counts."""
+    def _understood(self, given: Mapping[str, str]) -> dict[str, str]:
+        """Leave out what may be passed over; raises `Wrong` for what may not."""
         fields: dict[str, str] = {}
-        for word in text.split(" "):
-            key, _, value = word.partition("=")
-            if not word or key in self._ignore:
+        for key, value in given.items():
+            if key in self._ignore:
                 continue
             if key in READ:
                 fields[key] = value

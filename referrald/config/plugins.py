@@ -28,6 +28,7 @@ BUILT_IN = {
     "ring": "referrald.backends.ring:factory",
     "ldap": "referrald.backends.ldap.factory:factory",
     "http": "referrald.backends.http.factory:factory",
+    "redis": "referrald.backends.redis.factory:factory",
 }
 
 

@@ -1,0 +1,1 @@
+"""Homes in Redis or Valkey: a hash for each user, or the values of Dovecot's dict driver."""

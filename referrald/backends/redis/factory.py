@@ -1,0 +1,181 @@
+"""Makes ``redis`` backends (`referrald.backends.redis.homes`), whose library is an extra."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from zope.interface import implementer
+
+from referrald.backends.authorities import read_authorities
+from referrald.backends.passwdfields import WHOLE_NAME, ExtraReader
+from referrald.backends.redis.access import Access, read_password
+from referrald.backends.redis.dictionary import Dictionary, Template
+from referrald.backends.redis.keys import USUAL_PREFIX, Keys, events_of, key_of
+from referrald.backends.redis.options import CONNECTING, DOVECOT, DOVECOT_ONLY, READING
+from referrald.backends.redis.places import read_place
+from referrald.backends.servers import Wrong
+from referrald.interfaces import ICheckingFactory, IReferralBackendFactory
+from referrald.model import Option, Options, Problem, Security
+
+
+@implementer(IReferralBackendFactory, ICheckingFactory)
+class RedisFactory:
+    """Makes backends over Redis and Valkey."""
+
+    name = "redis"
+    help = (
+        "Redis or Valkey: a hash for each user, or the values of Dovecot's dict driver. Needs "
+        "`referrald[redis]`."
+    )
+    options: Sequence[Option] = (*CONNECTING, *READING)
+
+    def build(self, options: Options, reactor: Any) -> Any:
+        """Make a backend; it connects when it is started."""
+        from referrald.backends.redis.homes import DictBackend, KeptBackend
+        from referrald.backends.redis.rows import Reading
+
+        lowercase, scheme = options["lowercase"], options["scheme"]
+        if options["layout"] == DOVECOT:
+            dictionary = _dictionary(options)
+            source = _source(options, reactor, _told_of_values(options, dictionary.template))
+            return DictBackend(source, lowercase, dictionary)
+        keys = Keys(_prefix(options))
+        security = options["security"]
+        reading = Reading(
+            security=None if security == "auto" else Security(security),
+            nowhere_is_here=options["without_host"] == "here",
+        )
+        source = _source(options, reactor, _told_of_hashes(options, keys))
+        return KeptBackend(source, lowercase, keys=keys, reading=reading, scheme=scheme)
+
+    def check(self, options: Options) -> Sequence[Problem]:
+        """List what is wrong without connecting: a reload must not wait for a server."""
+        if find_spec("redis") is None:
+            wrong = Wrong("needs redis-py, which is not there", "pip install 'referrald[redis]'")
+            return [_problem("type", wrong)]
+        return [*_wrong_servers(options), *_wrong_access(options), *_wrong_layout(options)]
+
+
+def _source(options: Options, reactor: Any, subscription: Any) -> Any:
+    from referrald.backends.redis.servers import Servers
+    from referrald.backends.redis.source import RedisSource
+
+    servers = Servers([read_place(each) for each in options["servers"]], access_of(options))
+    return RedisSource(servers, subscription, reactor, options["connections"])
+
+
+def access_of(options: Options) -> Access:
+    """Make what is needed to get in, of options of that name."""
+    names = (
+        "database", "username", "password", "password_file", "ca", "certificate", "key", "timeout",
+    )  # fmt: skip
+    return Access(**{name: options[name] for name in names})
+
+
+def _prefix(options: Options) -> str:
+    prefix: str | None = options["prefix"]
+    if prefix is not None:
+        return prefix
+    return "" if options["layout"] == DOVECOT else USUAL_PREFIX
+
+
+def _dictionary(options: Options) -> Dictionary:
+    """Make the dictionary; raises `Wrong`."""
+    security = options["security"]
+    fields = {name: options[name] for name in DOVECOT_ONLY}
+    fields |= {"security": Security.STARTTLS.value if security == "auto" else security}
+    return Dictionary(
+        template=Template(_prefix(options), options["dovecot_key"]),
+        extras=ExtraReader({**fields, "username_format": WHOLE_NAME}),
+        scheme=options["scheme"],
+    )
+
+
+def _told_of_hashes(options: Options, keys: Keys) -> Any:
+    from referrald.backends.redis.listening import Subscription
+
+    beginnings = [f"{keys.prefix}home:", f"{keys.prefix}password:"]
+
+    def user(channel: bytes, message: bytes) -> str:
+        if not channel.startswith(b"__keyspace@"):
+            return message.decode("utf-8", "replace")
+        key = key_of(channel)
+        return next((key[len(each) :] for each in beginnings if key.startswith(each)), "")
+
+    events = events_of(options["database"], beginnings) if options["keyspace_events"] else []
+    channels = [each for each in dict.fromkeys((keys.changes, options["channel"])) if each]
+    return Subscription(channels=channels, patterns=events, user=user)
+
+
+def _told_of_values(options: Options, template: Template) -> Any:
+    from referrald.backends.redis.listening import Subscription
+
+    def user(channel: bytes, message: bytes) -> str:
+        if channel.startswith(b"__keyspace@"):
+            return template.user(key_of(channel))
+        return message.decode("utf-8", "replace")
+
+    wanted = [template.beginning] if options["keyspace_events"] else []
+    channels = [options["channel"]] if options["channel"] else []
+    patterns = events_of(options["database"], wanted)
+    return Subscription(channels=channels, patterns=patterns, user=user)
+
+
+def _wrong_servers(options: Options) -> Iterator[Problem]:
+    if not options["servers"]:
+        yield _problem("servers", Wrong("names none", "at least one"))
+    for text in options["servers"]:
+        try:
+            read_place(text)
+        except Wrong as error:
+            yield _problem("servers", error)
+
+
+def _wrong_access(options: Options) -> Iterator[Problem]:
+    if options["password"] and options["password_file"]:
+        yield _problem("password", Wrong("stands beside password_file", "keep one of them"))
+    if options["username"] and not (options["password"] or options["password_file"]):
+        yield _problem("username", Wrong("stands alone", "give password_file too"))
+    for key, read in (("password_file", read_password), ("ca", read_authorities)):
+        try:
+            if options[key]:
+                read(options[key])
+        except Wrong as error:
+            yield _problem(key, error)
+    yield from _wrong_certificate(options["certificate"], options["key"])
+
+
+def _wrong_certificate(certificate: str | None, key: str | None) -> Iterator[Problem]:
+    if key and not certificate:
+        yield _problem("key", Wrong("is of no use without a certificate", "set certificate"))
+    if not certificate:
+        return
+    try:
+        ssl.create_default_context().load_cert_chain(certificate, key)
+    except (OSError, ValueError) as error:
+        text = getattr(error, "strerror", None) or str(error)
+        yield _problem("certificate", Wrong(f"cannot be used with its key: {text}"))
+
+
+def _wrong_layout(options: Options) -> Iterator[Problem]:
+    if not options["scheme"] or not options["scheme"].isascii():
+        yield _problem("scheme", Wrong("cannot be used", 'such as "SHA512-CRYPT"'))
+    if options["layout"] == DOVECOT:
+        try:
+            _dictionary(options)
+        except Wrong as error:
+            yield _problem("dovecot_key", error)
+        return
+    for name in DOVECOT_ONLY:
+        if options[name]:
+            yield _problem(name, Wrong("is for Dovecot's layout", 'set layout = "dovecot"'))
+
+
+def _problem(key: str, error: Wrong) -> Problem:
+    return Problem(where="", key=key, wrong=error.wrong, right=error.right)
+
+
+factory = RedisFactory()
