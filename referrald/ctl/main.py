@@ -21,13 +21,37 @@ from typing import Any
 from twisted.logger import globalLogBeginner
 
 from referrald import __version__
-from referrald.ctl import auth, check, config, home, lookup, mailboxes, pw, store, trace, url
+from referrald.ctl import (
+    auth,
+    check,
+    config,
+    convert,
+    home,
+    lookup,
+    mailboxes,
+    pw,
+    store,
+    trace,
+    url,
+)
 from referrald.ctl.output import Output
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import ReferraldError
 
 DEFAULT_FILE = "/etc/referrald/referrald.toml"
-VERBS: Sequence[ModuleType] = (check, config, lookup, home, mailboxes, store, auth, trace, url, pw)
+VERBS: Sequence[ModuleType] = (
+    check,
+    config,
+    lookup,
+    home,
+    convert,
+    mailboxes,
+    store,
+    auth,
+    trace,
+    url,
+    pw,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
