@@ -65,18 +65,18 @@ def read_rows(
 ) -> Home:
     """Read the rows of one user, a server each; all but the servers counts in the first one."""
     first = rows[0]
-    closed = _text(first, "closed", LONGEST_TEXT)
+    closed = read_word(first, "closed", LONGEST_TEXT)
     servers = _servers(rows, security, nowhere_is_here or closed is not None)
     return Home(
         servers=servers,
         user=_name(first) if servers else None,
         auth=_read(first, "auth", read_auth, "*"),
-        public_here=_flag(first, "public_here"),
+        public_here=read_flag(first, "public_here"),
         closed=closed,
-        held=_flag(first, "held"),
+        held=read_flag(first, "held"),
         ttl=_read(first, "ttl", _seconds, None),
         how=_read(first, "login", read_login, None),
-        spread=_flag(first, "spread"),
+        spread=read_flag(first, "spread"),
     )
 
 
@@ -85,36 +85,39 @@ def _servers(
 ) -> tuple[Server, ...]:
     found: list[Server] = []
     for row in rows:
-        found += _servers_of(row, security, nowhere_is_here)
+        found += read_place(row, security, nowhere_is_here)
     if len({(server.host, server.port) for server in found}) < len(found):
         raise Wrong("has a server twice")
     return tuple(found)
 
 
-def _servers_of(row: Row, security: Security | None, nowhere_is_here: bool) -> tuple[Server, ...]:
-    words = _text(row, "servers", 8_192)
+def read_place(
+    row: Row, security: Security | None = None, nowhere_is_here: bool = False
+) -> tuple[Server, ...]:
+    """Read the servers of one row; raises `Wrong`."""
+    words = read_word(row, "servers", 8_192)
     if words is not None:
         return read_servers(words)
-    host = _text(row, "host")
+    host = read_word(row, "host")
     if host == HERE or (host is None and nowhere_is_here):
         return ()
     if host is None:
         raise Wrong("has no host")
     port = row.get("port")
-    number = None if _absent(port) else port_number(str(port))
+    number = None if is_absent(port) else port_number(str(port))
     weight = row.get("weight")
     return (
         make_server(
             host,
             number,
             _security(row, security),
-            1 if _absent(weight) else read_weight(str(weight)),
+            1 if is_absent(weight) else read_weight(str(weight)),
         ),
     )
 
 
 def _security(row: Row, usual: Security | None) -> Security | None:
-    word = _text(row, "security")
+    word = read_word(row, "security")
     if word is not None:
         try:
             return Security(word.lower())
@@ -123,24 +126,25 @@ def _security(row: Row, usual: Security | None) -> Security | None:
     tls = row.get("tls")
     if isinstance(tls, str) and tls.strip().lower() == Security.STARTTLS.value:
         return Security.STARTTLS
-    return Security.TLS if _flag(row, "tls") else usual
+    return Security.TLS if read_flag(row, "tls") else usual
 
 
 def _name(row: Row) -> str | None:
     for column in NAMES:
-        name = _text(row, column)
+        name = read_word(row, column)
         if name is not None:
             return name
     return None
 
 
-def _absent(value: Any) -> bool:
+def is_absent(value: Any) -> bool:
+    """Tell whether a column has nothing in it."""
     return value is None or value == ""
 
 
 def _read(row: Row, column: str, reader: Callable[[Any], Any], usual: Any) -> Any:
     value = row.get(column)
-    if _absent(value):
+    if is_absent(value):
         return usual
     try:
         return reader(value)
@@ -148,12 +152,14 @@ def _read(row: Row, column: str, reader: Callable[[Any], Any], usual: Any) -> An
         raise Wrong(f"{column} {error.wrong}", error.right) from None
 
 
-def _text(row: Row, column: str, longest: int = 255) -> str | None:
+def read_word(row: Row, column: str, longest: int = 255) -> str | None:
+    """Read a column with a line of text of that many bytes or fewer; raises `Wrong`."""
     text: str | None = _read(row, column, lambda value: read_text(value, longest), None)
     return text
 
 
-def _flag(row: Row, column: str) -> bool:
+def read_flag(row: Row, column: str) -> bool:
+    """Read a column that says yes or no; raises `Wrong`."""
     flag: bool = _read(row, column, _yes, False)
     return flag
 

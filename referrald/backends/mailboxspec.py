@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
 
 from referrald.backends.homes import encode_server
 from referrald.backends.homespec import (
     Faults,
-    HomeReader,
     read_auth,
     read_boolean,
     read_text,
@@ -76,13 +75,21 @@ class Place:
         return [[encode_server(server), *each_has] for server in self.servers]
 
 
+class ServerReader(Protocol):
+    """Knows how servers are written."""
+
+    def servers(self, value: object) -> tuple[Server, ...]:
+        """Read a server or a list of them, none for ``here``; raises `Wrong`."""
+        ...
+
+
 class MailboxReader:
-    """Reads entries; knows the servers that have a name.
+    """Reads entries.
 
     fold: makes of a name of a user what is compared with.
     """
 
-    def __init__(self, homes: HomeReader, fold: Callable[[str], str]) -> None:
+    def __init__(self, homes: ServerReader, fold: Callable[[str], str]) -> None:
         self._homes = homes
         self._fold = fold
 

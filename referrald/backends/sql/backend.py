@@ -10,14 +10,17 @@ import attrs
 from zope.interface import alsoProvides, implementer
 
 from referrald.backends.keeping import Work, Writer
+from referrald.backends.mailboxtable import MailboxTable
 from referrald.backends.sql import writing
-from referrald.backends.sql.connection import Database
+from referrald.backends.sql.connection import Connection, Database
+from referrald.backends.sql.mailboxes import MailboxTables
 from referrald.backends.sql.parameters import values_for
 from referrald.backends.sql.queries import Queries, password_samples
 from referrald.backends.sql.writing import SqlHomes
 from referrald.errors import Unavailable
 from referrald.interfaces import (
     ILifecycle,
+    IMailboxReferralBackend,
     IPasswordSamples,
     IPasswordStore,
     IReferralBackend,
@@ -26,6 +29,7 @@ from referrald.interfaces import (
     IWatchableBackend,
     IWritableBackend,
 )
+from referrald.mailmodel import MailboxLocation, RemoteMailbox
 from referrald.model import (
     Home,
     HomeChange,
@@ -47,12 +51,15 @@ class SqlBackend:
         self._database = database
         self._queries = queries
         self._lowercase = lowercase
+        self._tables = MailboxTables()
         if database.watches:
             alsoProvides(self, IWatchableBackend)
         if queries.password:
             alsoProvides(self, IPasswordStore)
         if queries.targets:
             alsoProvides(self, ITargets)
+        if queries.mailboxes:
+            alsoProvides(self, IMailboxReferralBackend)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._database.name}>"
@@ -88,10 +95,38 @@ class SqlBackend:
         name = self._folded(user)
         return self._queries.read_password(await self._rows(self._queries.password, name), name)
 
+    async def mailbox(self, user: str, name: str) -> MailboxLocation | None:
+        """Say where a mailbox is; raises `Unavailable` when a row of the user's is no good."""
+        key = self._folded(user)
+        table = await self._mailboxes(key)
+        location = table.location(name, key, user)
+        if location is None or key == user:
+            return location
+        # As for homes: no other form of the name may be kept.
+        return attrs.evolve(location, ttl=0)
+
+    async def remote_mailboxes(self, user: str) -> Sequence[RemoteMailbox]:
+        """Name what is elsewhere and is no pattern; raises `Unavailable`."""
+        key = self._folded(user)
+        names = (await self._mailboxes(key)).names(key, user)
+        if key == user:
+            return names
+        return [attrs.evolve(each, location=attrs.evolve(each.location, ttl=0)) for each in names]
+
+    async def _mailboxes(self, name: str) -> MailboxTable:
+        values = values_for(name)
+        if values is None:
+            return MailboxTable()
+
+        def work(connection: Connection) -> MailboxTable:
+            rows = connection.query(self._queries.mailboxes, values)
+            return self._tables.table(rows, lambda: self._queries.read_mailboxes(rows, name))
+
+        return await self._database.read(work)
+
     async def targets(self) -> Sequence[Server]:
         """Name the servers that are in the database."""
-        rows = await self._database.read(lambda it: it.query(self._queries.targets))
-        return self._queries.read_targets(rows)
+        return await self._database.read(self._queries.find_targets)
 
     async def _rows(self, query: str, name: str) -> Sequence[Any]:
         values = values_for(name)

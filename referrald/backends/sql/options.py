@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from referrald.backends import mailboxrows
 from referrald.backends.homerows import COLUMNS
 from referrald.backends.rowoptions import LOWERCASE, SCHEME, SECURITY, WITHOUT_HOST
 from referrald.backends.servers import Wrong
 from referrald.backends.sql.parameters import check_parameters
-from referrald.backends.sql.queries import OWN_HOME, Queries, check_columns
+from referrald.backends.sql.queries import (
+    OWN_HOME,
+    OWN_MAILBOX_TARGETS,
+    OWN_MAILBOXES,
+    Queries,
+    check_columns,
+)
 from referrald.errors import Unavailable
 from referrald.model import Option, Options, Problem, Security
 
@@ -33,10 +40,24 @@ TARGETS_QUERY = Option(
     help="A query of your own that gives every server once, in the same columns as `home_query`; "
     "for checks only.",
 )
+MAILBOXES = Option(
+    name="mailboxes",
+    kind="boolean",
+    default=False,
+    help="Say also which mailboxes are elsewhere, as the table `mailboxes` of our own has it.",
+)
+MAILBOXES_QUERY = Option(
+    name="mailboxes_query",
+    kind="string",
+    default="",
+    help="A query of your own for all mailboxes of a user that are elsewhere, those of everybody "
+    "among them; with the same parameters as `home_query`.",
+)
 SHARED = (
-    LOWERCASE, HOME_QUERY, PASSWORD_QUERY, TARGETS_QUERY, SCHEME, SECURITY, WITHOUT_HOST,
+    LOWERCASE, HOME_QUERY, PASSWORD_QUERY, TARGETS_QUERY, MAILBOXES, MAILBOXES_QUERY, SCHEME,
+    SECURITY, WITHOUT_HOST,
 )  # fmt: skip
-OWN_ONLY = ("password_query", "targets_query")
+OWN_ONLY = ("password_query", "targets_query", "mailboxes_query")
 PLACE_COLUMNS = ("host", "servers", "closed")
 PASSWORD_COLUMNS = frozenset(("password", "scheme", "hash"))
 
@@ -47,12 +68,15 @@ Columns = Callable[[str], Sequence[str]]
 def queries_of(options: Options) -> Queries:
     """Make the statements of checked options."""
     if not options["home_query"]:
-        return Queries()
+        if not options["mailboxes"]:
+            return Queries()
+        return Queries(mailboxes=OWN_MAILBOXES, mailbox_targets=OWN_MAILBOX_TARGETS)
     security = options["security"]
     return Queries(
         home=options["home_query"],
         password=options["password_query"],
         targets=options["targets_query"],
+        mailboxes=options["mailboxes_query"],
         security=None if security == "auto" else Security(security),
         nowhere_is_here=options["without_host"] == "here",
         scheme=options["scheme"],
@@ -67,6 +91,9 @@ def plain_faults(options: Options, where: str) -> Iterator[Problem]:
                 yield Problem(
                     where=where, key=name, wrong="stands alone", right="give home_query too"
                 )
+    elif options["mailboxes"]:
+        right = "give mailboxes_query in its place"
+        yield Problem(where=where, key="mailboxes", wrong="is for tables of our own", right=right)
     if not options["scheme"] or not options["scheme"].isascii():
         yield Problem(
             where=where, key="scheme", wrong="cannot be used", right='such as "SHA512-CRYPT"'
@@ -80,6 +107,7 @@ def query_faults(options: Options, where: str, columns: Columns) -> Iterator[Pro
         ("home_query", COLUMNS, place),
         ("password_query", PASSWORD_COLUMNS, ("password", "hash")),
         ("targets_query", COLUMNS, PLACE_COLUMNS),
+        ("mailboxes_query", mailboxrows.COLUMNS, ("mailbox",)),
     ):
         query = options[name]
         if not query:

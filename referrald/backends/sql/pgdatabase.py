@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from referrald.backends.mailboxrows import is_for_many
 from referrald.backends.sql import pgschema
 from referrald.backends.sql.connection import QUEUE, Connection
 from referrald.backends.sql.pgconnection import (
@@ -82,10 +83,11 @@ class PgDatabase:
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+        stopping = self._workers.stop()
         # A server that hangs would never let its threads go.
         for connection in list(self._active):
             connection.abort()
-        await self._workers.stop()
+        await stopping
         await apart(self._reactor, self._forget)
 
     def _forget(self) -> None:
@@ -117,6 +119,8 @@ class PgDatabase:
             connection, used = PgConnection(dsn, self.name, READ_ONLY), False
         self._active.add(connection)
         try:
+            if not self._workers.running:
+                raise Unavailable(f"{self.name}: it is stopped")
             result = work(connection)
         except BaseException:
             ended = connection.raw.broken
@@ -201,7 +205,7 @@ class PgDatabase:
         except Unavailable as error:
             self._lost(error)
             return
-        self._watchers.tell(None if "" in users else users)
+        self._watchers.tell(None if "" in users or any(map(is_for_many, users)) else users)
 
     async def _look_at_kept(self) -> None:
         for work, adopt in self._kept:

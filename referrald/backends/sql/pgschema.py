@@ -10,6 +10,18 @@ LOCK = "SELECT pg_advisory_xact_lock(7224437413)"
 MARK = "SELECT to_regclass('referrald_schema') IS NOT NULL AS there"
 NOBODY_ELSE = "LOCK TABLE homes IN SHARE ROW EXCLUSIVE MODE"
 
+
+def _triggers(table: str) -> Sequence[str]:
+    return tuple(
+        f"CREATE TRIGGER {table}_{name} AFTER {when} ON {table} FOR EACH {each} "
+        f"EXECUTE FUNCTION {function}()"
+        for name, when, each, function in (
+            ("told", "INSERT OR UPDATE OR DELETE", "ROW", "referrald_tell"),
+            ("emptied", "TRUNCATE", "STATEMENT", "referrald_tell_all"),
+        )
+    )
+
+
 STEPS: Sequence[Sequence[str]] = (
     (
         "CREATE TABLE referrald_schema (version INTEGER NOT NULL)",
@@ -50,14 +62,27 @@ STEPS: Sequence[Sequence[str]] = (
         END $$""",
         f"""CREATE FUNCTION referrald_tell_all() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_notify('{CHANNEL}', ''); RETURN NULL; END $$""",
-        *(
-            f"CREATE TRIGGER {table}_{name} AFTER {when} ON {table} FOR EACH {each} "
-            f"EXECUTE FUNCTION {function}()"
-            for table in ("homes", "passwords")
-            for name, when, each, function in (
-                ("told", "INSERT OR UPDATE OR DELETE", "ROW", "referrald_tell"),
-                ("emptied", "TRUNCATE", "STATEMENT", "referrald_tell_all"),
-            )
-        ),
+        *_triggers("homes"),
+        *_triggers("passwords"),
+    ),
+    (
+        """CREATE TABLE mailboxes (
+            username TEXT COLLATE "C" NOT NULL,
+            mailbox TEXT COLLATE "C" NOT NULL,
+            rank INTEGER NOT NULL DEFAULT 0,
+            servers TEXT COLLATE "C",
+            remote_name TEXT,
+            remote_user TEXT,
+            delimiter TEXT,
+            auth TEXT,
+            attributes TEXT,
+            subscribed BOOLEAN,
+            selectable BOOLEAN,
+            moving BOOLEAN,
+            ttl DOUBLE PRECISION,
+            PRIMARY KEY (username, mailbox, rank)
+        )""",
+        "CREATE INDEX mailboxes_by_servers ON mailboxes (servers)",
+        *_triggers("mailboxes"),
     ),
 )

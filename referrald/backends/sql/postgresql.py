@@ -22,7 +22,7 @@ from referrald.backends.sql.pgschema import CHANNEL
 from referrald.interfaces import ICheckingFactory, IReferralBackendFactory
 from referrald.model import Option, Options, Problem
 
-QUERIES = ("home_query", "password_query", "targets_query")
+QUERIES = ("home_query", "password_query", "targets_query", "mailboxes_query")
 
 
 @implementer(IReferralBackendFactory, ICheckingFactory)

@@ -6,13 +6,22 @@ from collections.abc import Collection, Sequence
 
 import attrs
 
+from referrald.backends import mailboxrows
 from referrald.backends.homerows import WRITTEN, read_rows
+from referrald.backends.mailboxtable import MailboxTable
 from referrald.backends.servers import Wrong
 from referrald.backends.sql.connection import Connection, Row
 from referrald.backends.storedpasswords import stored_password
 from referrald.errors import Unavailable
 from referrald.model import Home, Security, Server, StoredPassword
 
+MAILBOX_COLUMNS = ", ".join(mailboxrows.WRITTEN)
+OWN_MAILBOXES = (
+    f"SELECT mailbox, {MAILBOX_COLUMNS}, "
+    "CASE username WHEN :user THEN 0 WHEN '*' THEN 2 ELSE 1 END AS level FROM mailboxes "
+    "WHERE username IN (:user, '*@' || :domain, '*') "
+    "ORDER BY level, length(mailbox) DESC, mailbox, rank"
+)
 HOME_COLUMNS = ", ".join(WRITTEN)
 OWN_HOME = f"SELECT {HOME_COLUMNS} FROM homes WHERE username = :user"
 OWN_PASSWORD = "SELECT scheme, hash FROM passwords WHERE username = :user"
@@ -28,6 +37,7 @@ def _distinct(table: str, column: str) -> str:
 
 
 OWN_TARGETS = _distinct("homes", "servers")
+OWN_MAILBOX_TARGETS = _distinct("mailboxes", "servers")
 OWN_SCHEMES = _distinct("passwords", "scheme")
 COUNT_SCHEME = "SELECT count(*) AS users, min(hash) AS hash FROM passwords WHERE scheme = :scheme"
 
@@ -37,12 +47,14 @@ class Queries:
     """The statements, empty where there is none, and what their rows mean.
 
     security: of a host whose row does not say. nowhere_is_here: what a row without host means.
-    scheme: of a hash that does not say.
+    scheme: of a hash that does not say. mailbox_targets: what names the servers of mailboxes.
     """
 
     home: str = OWN_HOME
     password: str = OWN_PASSWORD
     targets: str = OWN_TARGETS
+    mailboxes: str = ""
+    mailbox_targets: str = ""
     security: Security | None = None
     nowhere_is_here: bool = False
     scheme: str = "CRYPT"
@@ -71,7 +83,22 @@ class Queries:
         usual = str(row.get("scheme") or self.scheme)
         return stored_password(row.get("hash") or row.get("password"), usual)
 
-    def read_targets(self, rows: Sequence[Row]) -> list[Server]:
+    def read_mailboxes(self, rows: Sequence[Row], user: str) -> MailboxTable:
+        """Read what the query for mailboxes gave; raises `Unavailable`."""
+        try:
+            return mailboxrows.read_table(rows, self.security)
+        except Wrong as error:
+            raise Unavailable(f"the mailboxes of {user!r}: {error.wrong}") from None
+
+    def find_targets(self, connection: Connection) -> list[Server]:
+        """Name all servers of homes and mailboxes."""
+        found = dict.fromkeys(self._read_targets(connection.query(self.targets)))
+        if self.mailbox_targets:
+            rows = connection.query(self.mailbox_targets)
+            found.update(dict.fromkeys(mailboxrows.servers_in(rows, self.security)))
+        return list(found)
+
+    def _read_targets(self, rows: Sequence[Row]) -> list[Server]:
         """Read which servers there are; rows that no home can be made of are passed over."""
         found: dict[Server, None] = {}
         for row in rows:

@@ -1,9 +1,9 @@
 """Tables of our own, for a site that has none, and the steps from one version of them to the next.
 
-``homes`` has the columns of `referrald.backends.homerows`, and ``passwords`` what it says. Triggers
-note in ``changes`` whoever
-changes, however it is done, so that those who watch can be told by name. ``history`` says on whose
-word a change was made through referrald.
+``homes`` has the columns of `referrald.backends.homerows`, ``mailboxes`` those of
+`referrald.backends.mailboxrows`, for a user, ``*@domain`` or ``*``; ``passwords`` has what it says.
+Triggers note in ``changes`` whoever changes, however it is done, so that those who watch can be
+told by name. ``history`` says on whose word a home was changed through referrald.
 """
 
 from __future__ import annotations
@@ -75,6 +75,26 @@ SQLITE: Sequence[Sequence[str]] = (
         )""",
         *_triggers("homes"),
         *_triggers("passwords"),
+    ),
+    (
+        """CREATE TABLE mailboxes (
+            username TEXT NOT NULL,
+            mailbox TEXT NOT NULL,
+            rank INTEGER NOT NULL DEFAULT 0,
+            servers TEXT,
+            remote_name TEXT,
+            remote_user TEXT,
+            delimiter TEXT,
+            auth TEXT,
+            attributes TEXT,
+            subscribed INTEGER,
+            selectable INTEGER,
+            moving INTEGER,
+            ttl REAL,
+            PRIMARY KEY (username, mailbox, rank)
+        )""",
+        "CREATE INDEX mailboxes_by_servers ON mailboxes (servers)",
+        *_triggers("mailboxes"),
     ),
 )
 """Each entry leads from one version to the next; the first from nothing to version 1."""

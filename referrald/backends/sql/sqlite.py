@@ -4,6 +4,8 @@ Without ``home_query`` the file is made when it is missing, with these tables:
 
 ``homes``
     ``username`` and the columns of a home; ``referralctl home`` writes them.
+``mailboxes``
+    Which mailboxes are elsewhere, with ``mailboxes = true``.
 ``passwords``
     ``username``, ``scheme`` and ``hash``.
 ``history``
@@ -99,7 +101,7 @@ class SqliteFactory:
             return ()
         try:
             with _opened(options["database"]) as connection:
-                return queries.read_targets(connection.query(queries.targets))
+                return queries.find_targets(connection)
         except Unavailable:
             return ()
 

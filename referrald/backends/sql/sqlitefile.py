@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from referrald.backends.mailboxrows import is_for_many
 from referrald.backends.sql.connection import QUEUE, Connection
 from referrald.backends.sql.sqliteopen import (
     SqliteConnection,
@@ -104,9 +105,10 @@ class SqliteFile:
 
     async def _close(self) -> None:
         self._watchers.clear()
+        stopping = self._workers.stop()
         for connection in list(self._active):
             connection.interrupt()
-        await self._workers.stop()
+        await stopping
         # The last who closes a file with a write-ahead log writes it back, which takes its time.
         await apart(self._reactor, self._forget)
 
@@ -226,7 +228,8 @@ class SqliteFile:
             if now.newest < before.newest or before.newest + 1 < oldest:
                 return None
             rows = self._watching.query(SINCE, {"seen": before.newest})
-        return tuple(dict.fromkeys(row["username"] for row in rows))
+        names = dict.fromkeys(row["username"] for row in rows)
+        return None if any(map(is_for_many, names)) else tuple(names)
 
     def _tell(self, news: News | None) -> None:
         first = not self._looking.running

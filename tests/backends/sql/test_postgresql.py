@@ -15,6 +15,7 @@ from twisted.internet.task import deferLater
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from zope.interface.verify import verifyObject
 
+from referrald.backends.sql import pgschema
 from referrald.backends.sql.pgschema import STEPS
 from referrald.backends.sql.postgresql import factory
 from referrald.errors import NoSuchUser, Unavailable
@@ -26,6 +27,7 @@ from referrald.interfaces import (
 )
 from referrald.model import Home, Login, Server, StoredPassword
 from referrald.testing import RICH_HOMES, BackendContract
+from tests.backends.sql import mailboxes
 from tests.backends.sql.cluster import Cluster
 from tests.backends.sql.support import HOME, ME, PASSWORD, TARGETS
 from tests.backends.support import filled
@@ -80,14 +82,19 @@ async def until(condition: Any) -> float:
 @pytest.mark.interop
 class OwnTablesContract(BackendContract, TestCase):
     more_homes = RICH_HOMES
+    more_options: Mapping[str, Any] = {}
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
         self.database = new_database()
-        options = filled(factory, dsn=cluster.dsn(self.database))
-        backend: Any = factory.build(options, clock)
+        backend = self.again()
         await backend.start()
         await backend.set_home(homes, ME)
         await backend.stop()
+        return self.again()
+
+    def again(self) -> Any:
+        """Make another backend on the same database."""
+        options = filled(factory, dsn=cluster.dsn(self.database)) | dict(self.more_options)
         return factory.build(options, clock)
 
     async def change(self, backend: Any, user: str, home: Home) -> None:
@@ -102,6 +109,11 @@ class OwnTablesContract(BackendContract, TestCase):
                 database=self.database,
             )
         return backend
+
+
+@pytest.mark.interop
+class OwnMailboxesContract(mailboxes.MailboxesInRows, OwnTablesContract):
+    pass
 
 
 class PostgresqlTestCase(TestCase):
@@ -200,7 +212,7 @@ class OwnTables(PostgresqlTestCase):
     def test_two_that_start_at_once_make_the_tables_once(self) -> Deferred[None]:
         async def work(backend: Any) -> None:
             rows = self.elsewhere("SELECT version FROM referrald_schema")
-            self.assertEqual(rows, [(len(STEPS),)])
+            self.assertEqual(rows, [(version,) for version in range(1, len(STEPS) + 1)])
 
         first, second = self.run_with(work), self.run_with(work)
         return first.addCallback(lambda _: second)
@@ -211,7 +223,8 @@ class OwnTables(PostgresqlTestCase):
             newer = self.build()
             await newer.start()
             await newer.stop()
-            self.assertEqual(self.elsewhere("SELECT count(*) FROM referrald_schema"), [(2,)])
+            (count,) = self.elsewhere("SELECT count(*) FROM referrald_schema")
+            self.assertEqual(count, (len(STEPS) + 1,))
 
         return self.run_with(work)
 
@@ -266,6 +279,39 @@ class OthersTables(PostgresqlTestCase):
             await until(lambda: heard == ["alice@example.org", None])
 
         return self.run_with(work, **OWN, channel="Homes")
+
+
+@pytest.mark.interop
+class OurMailboxes(PostgresqlTestCase):
+    def test_a_change_is_told_to_the_user_or_to_everybody(self) -> Deferred[None]:
+        async def work(backend: Any) -> None:
+            heard: list[str | None] = []
+            await until(lambda: heard or (backend.watch(heard.append) and True))
+            for username, told_of in (("ann", "ann"), ("*@x.org", None), ("*", None)):
+                self.elsewhere(
+                    "INSERT INTO mailboxes (username, mailbox, servers) "
+                    f"VALUES ('{username}', 'Plans', 'imap-b.example.org')"
+                )
+                await until(lambda: heard)
+                self.assertEqual(heard.pop(), told_of)
+            self.assertIsNotNone(await backend.mailbox("bob@x.org", "Plans"))
+            self.assertEqual([*await backend.targets()], [B])
+
+        return self.run_with(work, mailboxes=True)
+
+    def test_tables_from_before_get_the_new_one(self) -> Deferred[None]:
+        patch = self.patch(pgschema, "STEPS", STEPS[:1])
+
+        async def before(backend: Any) -> None:
+            await backend.set_home({"alice": Home(servers=(A,))}, ME)
+            patch.restore()
+
+        async def after(backend: Any) -> None:
+            self.assertEqual(await self.home(backend, "alice"), Home(servers=(A,)))
+            self.assertEqual([*await backend.remote_mailboxes("alice")], [])
+
+        done = self.run_with(before)
+        return done.addCallback(lambda _: self.run_with(after, mailboxes=True))
 
 
 @pytest.mark.interop

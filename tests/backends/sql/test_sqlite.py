@@ -42,14 +42,19 @@ class OwnTablesContract(BackendContract, TestCase):
     """Our own tables, in threads."""
 
     more_homes = RICH_HOMES
+    more_options: Mapping[str, Any] = {}
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
         self.path = os.path.abspath(self.mktemp())
-        options = filled(factory, database=self.path) | {"poll": 0.1}
-        backend = factory.build(options, reactor)
+        backend = self.again()
         await backend.start()
         await backend.set_home(homes, ME)
         await backend.stop()
+        return self.again()
+
+    def again(self) -> Any:
+        """Make another backend on the same file."""
+        options = filled(factory, database=self.path, poll=0.1) | dict(self.more_options)
         return factory.build(options, reactor)
 
     async def change(self, backend: Any, user: str, home: Home) -> None:
