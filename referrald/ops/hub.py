@@ -29,6 +29,10 @@ AT_ONCE = 64
 """Events that are dealt with before everybody else in the reactor gets a turn."""
 
 
+CROWD = 2
+"""So many events at a time mean that more follow at once."""
+
+
 @lru_cache(maxsize=REACTORS)
 def hub_of(reactor: Any) -> Any:
     """Give the reactor's hub; the reactor itself, where that does not poll by ``epoll``."""
@@ -57,7 +61,16 @@ class Hub:
 
     def addReader(self, link: Any) -> None:
         """Poll for what can be read."""
-        self._want(link, select.EPOLLIN)
+        fd = link.fileno()
+        if fd in self._wanted:
+            self._want(link, select.EPOLLIN)
+            return
+        if not self._links:
+            self._reactor.addReader(self)
+        self._links[fd] = link
+        self._wanted[fd] = READABLE
+        self._fresh.add(fd)
+        self._epoll.register(fd, READABLE)
 
     def addWriter(self, link: Any) -> None:
         """Poll for room to write."""
@@ -70,6 +83,13 @@ class Hub:
     def removeWriter(self, link: Any) -> None:
         """Poll no more for room to write."""
         self._unwant(link, select.EPOLLOUT)
+
+    def forget(self, fd: int) -> None:
+        """Poll a descriptor no more that is closed next; the kernel forgets it by itself then."""
+        if self._links.pop(fd, None) is not None:
+            del self._wanted[fd]
+            if not self._links:
+                self._reactor.removeReader(self)
 
     def getReaders(self) -> list[Any]:
         """Give those that are polled for what can be read."""
@@ -128,9 +148,19 @@ class Hub:
 
     def doRead(self) -> None:
         """Give each link that has something to do its turn."""
+        left = AT_ONCE
+        while left > 0:
+            found = self._epoll.poll(0, left)
+            self._give_turns(found)
+            if len(found) < CROWD:
+                return
+            # Where there is a crowd the next have come meanwhile: the reactor's way costs more.
+            left -= len(found)
+
+    def _give_turns(self, found: list[tuple[int, int]]) -> None:
         links, fresh = self._links, self._fresh
         fresh.clear()
-        for fd, events in self._epoll.poll(0, AT_ONCE):
+        for fd, events in found:
             # One before it in this turn may have ended it.
             link = links.get(fd)
             if link is None or fd in fresh:

@@ -28,6 +28,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from referrald.ops.failures import failure_of
+from referrald.ops.hub import Hub
 from referrald.ops.securing import READ_SIZE, Bytes, TlsSide
 
 FULL = 65_536
@@ -215,8 +216,11 @@ class Link(TlsSide):
         self.disconnected = 1
         self.connected = 0
         self._closing = True
-        self.reactor.removeReader(self)
-        self._stop_writing()
+        if self.reactor.__class__ is Hub:
+            self.reactor.forget(self._fd)
+        else:
+            self.reactor.removeReader(self)
+            self._stop_writing()
         self._tls = self._queue = self._producer = None
         self._fd = -1
         if self._linger_call is not None:
@@ -234,7 +238,13 @@ class Link(TlsSide):
         if self._queue is not None or self.handshaking:
             self._keep(data)
             return
-        sent = self._send(data)
+        if self._tls is None:
+            try:
+                sent = self.socket.send(data)
+            except OSError as fault:
+                sent = 0 if fault.errno in WOULD_BLOCK else -1
+        else:
+            sent = self._send_tls(data)
         if sent < 0:
             self._closing = True
             self._lose_soon(error.ConnectionLost())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
@@ -54,15 +55,20 @@ class Acceptor:
     no file descriptors left, is left to Twisted.
     """
 
-    def __init__(self, port: Any, make_link: Callable[..., Link]) -> None:
+    def __init__(self, port: Any, tls: Any, report: Callable[[str, str], None] | None) -> None:
         self._port = port
-        self._make_link = make_link
+        self._tls = tls
+        self._report = report
         self._otherwise = port.doRead
         self._hub = hub_of(port.reactor)
         self._at_once = 1
         self._kind = (int(port.socket.family), int(port.socket.type), port.socket.proto)
         # Twisted's own way, should it be needed, makes the same transports.
-        port.transport = make_link
+        port.transport = partial(Link, tls=tls, report=report)
+        # Links get their turns from the hub, and so does what makes them.
+        port.stopReading()
+        port.reactor = self._hub
+        port.startReading()
 
     def __call__(self) -> None:
         """Take connections, about as many as the last time, until none waits."""
@@ -73,7 +79,7 @@ class Acceptor:
             try:
                 # What `accept` of the socket does, which looks its own kind up each time.
                 descriptor, client = port.socket._accept()
-                accepted = socket.socket(*self._kind, descriptor)
+                accepted: Any = socket.SocketType(*self._kind, descriptor)
             except BlockingIOError:
                 self._at_once = max(taken, 1)
                 return
@@ -81,7 +87,9 @@ class Acceptor:
                 self._otherwise()
                 return
             protocol = port.factory.buildProtocol(None)
-            link = self._make_link(accepted, protocol, client, port, 0, self._hub)
+            link = Link(
+                accepted, protocol, client, port, 0, self._hub, tls=self._tls, report=self._report
+            )
             protocol.makeConnection(link)
         self._at_once = min(self._at_once * 2, MOST_AT_ONCE)
 
@@ -106,7 +114,7 @@ async def listen(
     if _is_plain_tcp(port, factory):
         holder = tls if implicit else None
         port.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        port.doRead = Acceptor(port, lambda *parts: Link(*parts, tls=holder, report=report))
+        port.doRead = Acceptor(port, holder, report)
     elif implicit:
         port.factory = TLSMemoryBIOFactory(tls, False, factory)
     return Listening(port)

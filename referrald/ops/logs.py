@@ -15,6 +15,8 @@ from referrald.ops.counts import Outcomes
 from referrald.ops.lines import json_line, shown, text_line
 from referrald.ops.sink import LineSink
 
+Text = str | Callable[[], str]
+
 
 def local_stamp(seconds: float) -> str:
     """Give a wall clock time as ISO 8601 with the offset of the local zone."""
@@ -106,10 +108,13 @@ class EventLog:
         self._since = 0.0
         self._call: Any = None
 
-    def note(self, kind: str, text: str) -> None:
-        """Write one line, unless one of this ``kind`` was written within the minute."""
+    def note(self, kind: str, text: Text) -> None:
+        """Write one line, unless one of this ``kind`` was written within the minute.
+
+        text: or what makes it.
+        """
         if self._first(kind, text):
-            self.log.info("{text}", text=shown(text))
+            self.log.info("{text}", text=shown(_made(text)))
 
     def fault(self, text: str, error: BaseException) -> None:
         """Write an error that should not have happened, with its traceback."""
@@ -123,7 +128,7 @@ class EventLog:
             self._call.cancel()
             self._minute_over()
 
-    def _first(self, kind: str, text: str) -> bool:
+    def _first(self, kind: str, text: Text) -> bool:
         now = self._clock.seconds()
         if not 0 <= now - self._since < self._length and self._call is None:
             self._since = now
@@ -147,10 +152,14 @@ class EventLog:
         held, self._held = self._held, {}
         for count, text in held.values():
             if count:
-                self.log.info("{text} ({count} like this)", text=shown(text), count=count)
+                self.log.info("{text} ({count} like this)", text=shown(_made(text)), count=count)
         if self._other:
             self.log.info("{count} other events were not written", count=self._other)
             self._other = 0
+
+
+def _made(text: Text) -> str:
+    return text if isinstance(text, str) else text()
 
 
 def _origin(error: BaseException) -> str:

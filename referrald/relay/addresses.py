@@ -52,10 +52,11 @@ def literal(host: str, port: int) -> tuple[Address, ...]:
     return ()
 
 
-def connecting(family: socket.AddressFamily, address: tuple[Any, ...]) -> socket.socket:
+def connecting(family: socket.AddressFamily, address: tuple[Any, ...]) -> Any:
     """Begin to connect; raises a `ConnectError`."""
     try:
-        sock = socket.socket(family, NONBLOCKING)
+        # Of the class of which `socket.socket` is a dearer child, with nothing that is needed here.
+        sock = socket.SocketType(family, NONBLOCKING)
     except OSError as fault:
         raise fault_of(fault.errno) from fault
     try:

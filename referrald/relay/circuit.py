@@ -92,7 +92,7 @@ class Circuit:
 
     def calm(self, server: Server) -> bool:
         """Say whether nothing speaks against a server, so that `admit` would find nothing."""
-        return server not in self._states
+        return not self._states or server not in self._states
 
     @property
     def resting(self) -> int:

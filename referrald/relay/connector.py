@@ -29,7 +29,7 @@ from referrald.relay.errands import Errands
 from referrald.relay.outgoing import HomeLink, reach_for
 from referrald.relay.proxyheader import proxy_header
 from referrald.relay.splice import LoggedIn, Splice
-from referrald.relay.straight import ShortWay, StraightLogin, command_for
+from referrald.relay.straight import NOWHERE, ShortWay, StraightLogin, command_for
 from referrald.relay.way import Way
 from referrald.wire.response import paren_list, string
 
@@ -85,6 +85,7 @@ class RelayConnector:
         reach = reach or (None if dial else reach_for(reactor, self._trust))
         self._dial = dial or (partial(connect, reach=reach) if reach else connect)
         self._short = ShortWay(reactor, reach, self._trust, self._is_plain) if reach else None
+        self._patience = min(settings.timeout, settings.deadline)
         # Where our connections come from that are about to log in.
         self._calling: set[tuple[str, int]] = set()
 
@@ -109,14 +110,30 @@ class RelayConnector:
         What home has said on the way that is for the client comes with the result.
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
-        way = Way(self._reactor, self._settings.deadline, self._short)
-        straight = way.begun = self._begin(order, way)
-        try:
-            if straight is not None:
+        began = self._reactor.seconds()
+        straight = self._begin(order)
+        if straight is not None:
+            try:
                 await straight.settled
-                if straight.offered is not None:
-                    way.begun, server = None, order.servers[0]
-                    return Splice(straight, f"{server.host}:{server.port}", server, order.user)
+            except BaseException:
+                self._calling.discard(straight.here)
+                straight.close()
+                raise
+            if straight.offered is not None:
+                self._calling.discard(straight.here)
+                server = order.servers[0]
+                return Splice(straight, f"{server.host}:{server.port}", server, order.user)
+        return await self._open(order, began, straight)
+
+    async def _open(
+        self, order: RelayOrder, began: float, straight: StraightLogin | None
+    ) -> Splice:
+        """Log in where that takes more than the short way, which may have been begun."""
+        way = Way(self._reactor, self._settings.deadline, self._short, began)
+        if straight is not None:
+            way.begun = straight
+            way.calls.append(straight.here)
+        try:
             connection = await self._reach(order, way)
         finally:
             self._calling.difference_update(way.calls)
@@ -126,7 +143,7 @@ class RelayConnector:
         assert way.server is not None, "one has let us in"
         return Splice(connection, way.there, way.server, order.user, way.heard)
 
-    def _begin(self, order: RelayOrder, way: Way) -> StraightLogin | None:
+    def _begin(self, order: RelayOrder) -> StraightLogin | None:
         """Begin the short way to the first server where nothing at all is in the way.
 
         That is how nearly all logins go; `_first` goes on with what comes of the others.
@@ -134,15 +151,12 @@ class RelayConnector:
         server, short = order.servers[0], self._short
         if short is None or not self.circuit.calm(server) or self._goes_round(order):
             return None
-        if not short.leads_to(server, order.secure):
+        if order.token or not short.leads_to(server, order.secure):
             return None
-        command = command_for(self._credentials(order), order.user)
-        if command is None:
-            return None
-        patience = min(self._settings.timeout, self._settings.deadline)
-        straight = short.begin(server, command, patience)
+        straight = short.begin(server, self._command(order), self._patience)
         if straight is not None:
-            self._call(way.calls, straight.transport)
+            here = straight.here = _here(straight.transport)
+            self._calling.add(here)
         return straight
 
     async def log_in(self, order: RelayOrder) -> Arrived:
@@ -176,11 +190,7 @@ class RelayConnector:
 
     def _call(self, calls: list[tuple[str, int]], transport: Any) -> None:
         """Remember where a connection comes from until its login is done."""
-        try:
-            here = transport.here() if isinstance(transport, HomeLink) else _here(transport)
-        except (OSError, AttributeError):
-            # The other side has gone already, and the socket with it.
-            return
+        here = _here(transport)
         calls.append(here)
         self._calling.add(here)
 
@@ -243,13 +253,12 @@ class RelayConnector:
         """
         credentials = self._credentials(order)
         dial, short = self._dial, way.short
-        command = None if short is None else command_for(credentials, order.user)
-        if short is not None and command is not None and short.leads_to(server, order.secure):
+        if short is not None and not order.token and short.leads_to(server, order.secure):
             patience = min(self._settings.timeout, way.left)
             straight, way.begun = way.begun, None
             if straight is None:
                 calling = partial(self._call, way.calls)
-                straight = await short.go(server, command, patience, calling)
+                straight = await short.go(server, self._command(order), patience, calling)
             straight.check(server)
             if straight.offered is not None:
                 way.there = f"{server.host}:{server.port}"
@@ -329,6 +338,13 @@ class RelayConnector:
             return b""
         return proxy_header(order.peer_host, order.peer_port, *order.own())
 
+    def _command(self, order: RelayOrder) -> bytes:
+        """Give the line that logs in with a password."""
+        if order.password:
+            return command_for(order.user, order.login_as, order.password)
+        settings = self._settings
+        return command_for(order.user, settings.master_user, settings.master_password)
+
     def _credentials(self, order: RelayOrder) -> Credentials:
         if order.password or order.token:
             return Credentials(
@@ -355,7 +371,13 @@ class RelayConnector:
 
 
 def _here(transport: Any) -> tuple[str, int]:
-    own = transport.getHost()
+    """Give the address that a connection comes from; none when it has ended already."""
+    try:
+        if isinstance(transport, HomeLink):
+            return transport.here()
+        own = transport.getHost()
+    except (OSError, AttributeError):
+        return NOWHERE
     return own.host, own.port
 
 

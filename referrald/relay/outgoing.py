@@ -20,7 +20,6 @@ from referrald.ops.hub import REACTORS, hub_of
 from referrald.ops.link import DONE, LINGER, MOST_READ, WOULD_BLOCK, Link
 from referrald.ops.wheel import TimerWheel
 from referrald.relay.addresses import (
-    Address,
     Race,
     connecting,
     fault_of,
@@ -84,6 +83,8 @@ class HomeLink(Link):
 
     def doRead(self) -> Any:
         """Take what has come."""
+        if not self._pour:
+            return Link.doRead(self)
         if self._closing:
             self._end_pouring()
         for _ in range(TURNS):
@@ -98,7 +99,7 @@ class HomeLink(Link):
                 return None
             self._pour_out(BUFFER[:size])
         # What ends the response has mostly come along with the literal.
-        return None if self._pour or self._paused else super().doRead()
+        return None if self._pour or self._paused else Link.doRead(self)
 
     def _pour_out(self, data: memoryview) -> None:
         into, size, poured = self._into, len(data), self._poured
@@ -160,7 +161,8 @@ class HomeLink(Link):
 
     def connectionLost(self, reason: Failure) -> None:
         """Close, and tell the protocol, once."""
-        self._end_pouring()
+        if self._into is not None:
+            self._end_pouring()
         token, self._linger_token = self._linger_token, None
         if token is not None:
             timers_of(self.reactor).cancel(token)
@@ -220,19 +222,17 @@ class HomeReach:
             sock, address = await Race(self._reactor, addresses, patience).won()
             self._link(sock, address, host, protocol)
         else:
-            self._begin(addresses[0], host, protocol)
+            ((family, address),) = addresses
+            self._link(connecting(family, address), address, host, protocol)
 
     def at_once(self, host: str, port: int, protocol: Any) -> bool:
         """Do the same, or give False where that would have to wait for something."""
         addresses = literal(host, port) or names_of(self._reactor).known(host, port)
         if len(addresses) != 1:
             return False
-        self._begin(addresses[0], host, protocol)
-        return True
-
-    def _begin(self, to: Address, host: str, protocol: Any) -> None:
-        family, address = to
+        ((family, address),) = addresses
         self._link(connecting(family, address), address, host, protocol)
+        return True
 
     def _link(self, sock: socket.socket, address: Any, host: str, protocol: Any) -> None:
         link = HomeLink(sock, protocol, address, host, self._hub, self._tls)

@@ -83,7 +83,7 @@ class Splice:
     def attach(self, down: Downstream) -> None:
         """Begin: everything that comes from home goes to ``down`` from now on."""
         self._down = down
-        early = self.early()
+        early = b"" if self._heard is None else self._heard.give()
         if early:
             down.relay_data(early)
         connection, self._connection = self._connection, None

@@ -7,7 +7,7 @@ gets what the server has said, and is found to say what has been said already.
 
 from __future__ import annotations
 
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from referrald.client.connection import ConnectionEnded
-from referrald.client.following import Credentials
 from referrald.client.transport import NotReached, Opened, Reach, Trust, connect, establish
 from referrald.errors import ReferraldError
 from referrald.model import Security, Server
@@ -34,18 +33,19 @@ LONGEST = 8192
 
 SERVERS_KEPT = 1000
 
+NOWHERE = "", 0
+
 Offered = tuple[str, ...]
 
 
-def command_for(credentials: Credentials, user: str) -> bytes | None:
-    """Give the line that logs in with a password; None where that takes something else."""
-    if credentials.token:
-        return None
-    login_as, authzid = credentials.login_as, user
+def command_for(user: str, login_as: str, password: str) -> bytes:
+    """Give the line that logs in with a password; login_as: whose that is, if not the user's."""
     if not login_as or login_as == user:
-        login_as, authzid = user, ""
-    message = f"{authzid}\0{login_as}\0{credentials.password}".encode("utf-8", "surrogateescape")
-    return b"%b AUTHENTICATE PLAIN %b\r\n" % (TAG, b64encode(message))
+        message = f"\0{user}\0{password}"
+    else:
+        message = f"{user}\0{login_as}\0{password}"
+    encoded = b2a_base64(message.encode("utf-8", "surrogateescape"), newline=False)
+    return b"%b AUTHENTICATE PLAIN %b\r\n" % (TAG, encoded)
 
 
 class StraightLogin:
@@ -53,19 +53,20 @@ class StraightLogin:
 
     options: for TLS from the first byte, else None. patience: seconds for each answer. settled:
     fires when it is known how the login went. offered: what the server offers after it; None when
-    it went another way, and is to be taken over by `dial`.
+    it went another way, and is to be taken over by `dial`. here: where the connection comes from.
     """
 
     __slots__ = (
         "_asked", "_clock", "_command", "_greeting", "_handed", "_held", "_leaving",
-        "_lost", "_options", "_overdue", "_patience", "_token", "_until", "_wheel", "offered",
-        "settled", "transport",
+        "_lost", "_options", "_overdue", "_patience", "_token", "_until", "_wheel", "here",
+        "offered", "settled", "transport",
     )  # fmt: skip
 
     transport: Any
 
     def __init__(self, command: bytes, options: Any, patience: float) -> None:
         self.offered: Offered | None = None
+        self.here = NOWHERE
         self._command = command
         self._options = options
         self._patience = patience
@@ -144,7 +145,9 @@ class StraightLogin:
 
     def _settle(self) -> None:
         if not self.settled.called:
-            self._stop_waiting()
+            token, self._token = self._token, None
+            if token is not None:
+                self._wheel.cancel(token)
             self.settled.callback(None)
 
     # -- as a connection that is logged in, for a `Splice` -------------------------------------
@@ -153,7 +156,8 @@ class StraightLogin:
         """Let another protocol go on with the connection."""
         self.transport.protocol = protocol
         protocol.makeConnection(self.transport)
-        self.tell(protocol)
+        if self._held or self._lost is not None:
+            self.tell(protocol)
 
     async def logout(self) -> None:
         """Say good-bye, wait for the answer as long as for any other, and close; never raises."""
@@ -246,6 +250,7 @@ class ShortWay:
     ) -> None:
         self._reactor = reactor
         self._reach = reach
+        self._at_once: Callable[..., bool] | None = getattr(reach, "at_once", None)
         self._trust = trust
         self._plain = plain
         self._known: tuple[dict[Server, bool], dict[Server, bool]] = ({}, {})
@@ -262,12 +267,11 @@ class ShortWay:
 
     def begin(self, server: Server, command: bytes, patience: float) -> StraightLogin | None:
         """Begin where there is nothing to wait for before, and nothing goes wrong at once."""
-        at_once = getattr(self._reach, "at_once", None)
-        if at_once is None:
+        if self._at_once is None:
             return None
         straight = self._login(server, command, patience)
         try:
-            if not at_once(server.host, server.port, straight):
+            if not self._at_once(server.host, server.port, straight):
                 return None
         except Exception:  # noqa: BLE001 - the long way finds the same, and says it
             return None

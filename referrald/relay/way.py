@@ -25,10 +25,16 @@ class Way:
     connections come from.
     """
 
-    def __init__(self, reactor: Any, limit: float, short: ShortWay | None = None) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        limit: float,
+        short: ShortWay | None = None,
+        began: float | None = None,
+    ) -> None:
         self._reactor = reactor
         self._limit = limit
-        self._until = reactor.seconds() + limit
+        self._until = (reactor.seconds() if began is None else began) + limit
         self.short = short
         self.begun: StraightLogin | None = None
         self.faults: list[str] = []

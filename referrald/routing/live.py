@@ -64,7 +64,7 @@ class LiveSessions:
 
     def discard(self, session: LiveSession) -> None:
         """Forget a session, if it is there."""
-        name = fold(session.user)
+        name = session.user.lower()
         known = self._sessions.get(name)
         if known is session:
             del self._sessions[name]
@@ -72,6 +72,11 @@ class LiveSessions:
             known.pop(session, None)
             if not known:
                 del self._sessions[name]
+
+    @property
+    def any(self) -> bool:
+        """Say whether anybody is logged in."""
+        return bool(self._sessions)
 
     def of(self, user: str) -> list[LiveSession]:
         """Give the sessions of a user, written in whatever case."""

@@ -83,9 +83,10 @@ class Mover:
 
         grace, spread: seconds, see `Partings`.
         """
-        self._homes = homes
+        first, self._homes = self._homes is None, homes
         self.partings.grace, self.partings.spread = grace, spread
-        self.changed(None)
+        if not first or self.live.any:
+            self.changed(None)
 
     def stop(self) -> None:
         """Look at nobody and end nothing any more."""

@@ -233,8 +233,11 @@ class Counts(Protocol):
 class Notes(Protocol):
     """The operator's log of what sessions meet, besides logins."""
 
-    def note(self, kind: str, text: str) -> None:
-        """Write one line; lines of one ``kind`` may be thinned out when they come too fast."""
+    def note(self, kind: str, text: str | Callable[[], str]) -> None:
+        """Write one line; lines of one ``kind`` may be thinned out when they come too fast.
+
+        text: or what makes it, where that is work which most lines are not worth.
+        """
         ...
 
     def fault(self, text: str, error: BaseException) -> None:

@@ -173,7 +173,9 @@ async def _away(
         router = session.door.router
         # A program that follows has no reason to come back so soon; a relay serves it as well.
         returned = attempt.returned or (
-            router is not None and router.came_back(attempt.user, session.peer_host)
+            how == "auto"
+            and router is not None
+            and router.came_back(attempt.user, session.peer_host)
         )
         order = order_if_wanted(session, attempt.user, decision, secret, how, returned=returned)
         if order is not None:

@@ -120,7 +120,7 @@ def order_if_wanted(
     if how == "auto" and not returned and follows(session, user):
         return None
     order = order_for(session, user, decision, secret())
-    return order if relay.can(order) else None
+    return order if order.password or relay.can(order) else None
 
 
 def follows(session: ReferralServer, user: str) -> bool:
@@ -312,8 +312,14 @@ class Relayed:
             why = "the client broke off"
         elif self._home_gone:
             why = "the home server broke off"
-        self.door.notes.note(
-            f"relay {self.session_id}",
-            f"{self.session_id} {self.peer}: {self.user} relayed to {spliced.target}: "
-            f"{spliced.to_home} bytes to home, {spliced.to_client} bytes to the client; {why}",
-        )
+        session, peer = self.session_id, self.peer
+        told = partial(_told, session, peer, self.user, spliced, why)
+        self.door.notes.note(f"relay {session}", told)
+
+
+def _told(session: str, peer: str, user: str, spliced: Spliced, why: str) -> str:
+    """Say what went through a session that is over."""
+    return (
+        f"{session} {peer}: {user} relayed to {spliced.target}: "
+        f"{spliced.to_home} bytes to home, {spliced.to_client} bytes to the client; {why}"
+    )

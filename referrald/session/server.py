@@ -42,6 +42,7 @@ from referrald.wire.reader import (
     Piece,
     Rejected,
     Verdict,
+    sole_command,
 )
 from referrald.wire.response import Status, bad, bye, continuation, render
 
@@ -139,11 +140,13 @@ class ReferralServer(
         work, self._work = self._work, None
         if work is not None:
             work.cancel()
-        self.forget_arriving()
-        self.end_errands()
-        if self.mbox is not None:
-            self.forsake_mailbox()
-        self.end_relay("the client broke off")
+        if self.spliced is None:
+            self.forget_arriving()
+            self.end_errands()
+            if self.mbox is not None:
+                self.forsake_mailbox()
+        else:
+            self.end_relay("the client broke off")
         self.door.live.leave(self)
         logout, self._onLogout = self._onLogout, None
         if logout is not None:
@@ -162,7 +165,9 @@ class ReferralServer(
             return
         reader = self.reader
         if reader is None:
-            reader = self.reader = CommandReader(self.door.before_login, self.ask_literal)
+            if self._logs_in_at_once(data):
+                return
+            reader = self._new_reader()
         reader.feed(data)
         if self.state != "unauth":
             self._last_input = self.door.clock()
@@ -172,6 +177,23 @@ class ReferralServer(
         if not self._paused and self._running and reader.buffered > self.door.limits.queue:
             self._paused = True
             self.transport.pauseProducing()
+
+    def _logs_in_at_once(self, data: bytes) -> bool:
+        """Run the login that a connection nearly always begins with: it takes no reader."""
+        if self.state != "unauth" or self._running is not None:
+            return False
+        command = sole_command(data, self.door.before_login.line)
+        if command is None or command.name != b"LOGIN":
+            return False
+        self._dispatch(command)
+        return True
+
+    def _new_reader(self) -> CommandReader:
+        door = self.door
+        limits = door.before_login if self.state == "unauth" else door.after_login
+        reader = self.reader = CommandReader(limits, self.ask_literal)
+        reader.utf8 = self.utf8
+        return reader
 
     def _pump(self) -> None:
         """Run whole commands, one after another, until one has to wait."""
@@ -319,7 +341,8 @@ class ReferralServer(
         if after is not None:
             self._flush()
             after()
-        self._pump()
+        if self.reader is not None or self._paused:
+            self._pump()
 
     def _failed(self, error: BaseException) -> None:
         if self._closing:

@@ -8,7 +8,6 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.client.following import Credentials
 from referrald.relay.outgoing import timers_of
 from referrald.relay.straight import StraightLogin, command_for
 
@@ -20,7 +19,7 @@ class Leaving(SynchronousTestCase):
     def setUp(self) -> None:
         self.clock = Clock()
         self.transport = StringTransport()
-        command = command_for(Credentials(user="al", password="secret"), "al")
+        command = command_for("al", "", "secret")
         assert command is not None
         self.straight = StraightLogin(command, None, 10.0)
         self.straight.makeConnection(self.transport)

@@ -128,8 +128,8 @@ class Notebook:
         self.lines: list[str] = []
         self.faults: list[BaseException] = []
 
-    def note(self, kind: str, text: str) -> None:
-        self.lines.append(text)
+    def note(self, kind: str, text: str | Callable[[], str]) -> None:
+        self.lines.append(text if isinstance(text, str) else text())
 
     def fault(self, text: str, error: BaseException) -> None:
         self.lines.append(text)
