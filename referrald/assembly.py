@@ -54,6 +54,7 @@ from referrald.session.door import Door
 from referrald.session.followers import Followers
 from referrald.session.habits import Habits
 from referrald.session.programs import Programs
+from referrald.session.shortcut import Shortcut
 from referrald.snapshot import Snapshot
 from referrald.storing import store_for
 from referrald.transcript import transcript
@@ -182,6 +183,9 @@ class Assembly:
         self.relay = self._relay()
         asking = config.auth.home
         self.refusals = Refusals(reactor, most=config.relay.deadline) if asking else None
+        # A password that is right here does not show that it is so at home, where that is asked.
+        short = None if asking else Shortcut(self.authenticator, self.router, self.relay)
+        self.shortcut = short
         self._elsewhere = locations.any
         path = config.directory.snapshot
         self.snapshot = Snapshot(path, self.directory, self.pool) if path else None
@@ -348,6 +352,7 @@ class Assembly:
             elsewhere=self._elsewhere,
             habits=lasting.habits,
             relay=self.relay,
+            shortcut=self.shortcut,
             refusals=self.refusals,
             choosing=choosing_for(config, listener),
             loops=lasting.loops if config.referral.storm_count else None,

@@ -104,35 +104,31 @@ class RelayConnector:
         """Give a session what does its errands at other servers."""
         return Errands(self, order, self._reactor)
 
-    async def open(self, order: RelayOrder) -> Splice:
+    async def open(self, order: RelayOrder, begun: StraightLogin | None = None) -> Splice:
         """Log in at the first server that can be reached, ready for passing bytes on.
 
+        begun: what `begin` gave for the first server, wherever that has led to.
         What home has said on the way that is for the client comes with the result.
         Raises `AuthenticationFailed`, `Unavailable`, or another `ReferraldError`.
         """
-        began = self._reactor.seconds()
-        straight = self._begin(order)
+        straight = begun or self._begin(order)
         if straight is not None:
-            try:
-                await straight.settled
-            except BaseException:
-                self._calling.discard(straight.here)
-                straight.close()
-                raise
+            await straight.settled()
             if straight.offered is not None:
-                self._calling.discard(straight.here)
-                server = order.servers[0]
-                return Splice(straight, f"{server.host}:{server.port}", server, order.user)
-        return await self._open(order, began, straight)
+                return self.spliced(straight, order.servers[0], order.user)
+        return await self._open(order, straight)
 
-    async def _open(
-        self, order: RelayOrder, began: float, straight: StraightLogin | None
-    ) -> Splice:
+    def spliced(self, straight: StraightLogin, server: Server, user: str) -> Splice:
+        """Give what passes bytes, of a login that went well."""
+        return Splice(straight, f"{server.host}:{server.port}", server, user)
+
+    async def _open(self, order: RelayOrder, straight: StraightLogin | None) -> Splice:
         """Log in where that takes more than the short way, which may have been begun."""
+        began = None if straight is None else straight.began
         way = Way(self._reactor, self._settings.deadline, self._short, began)
         if straight is not None:
             way.begun = straight
-            way.calls.append(straight.here)
+            self._call(way.calls, straight.transport)
         try:
             connection = await self._reach(order, way)
         finally:
@@ -148,15 +144,33 @@ class RelayConnector:
 
         That is how nearly all logins go; `_first` goes on with what comes of the others.
         """
-        server, short = order.servers[0], self._short
-        if short is None or not self.circuit.calm(server) or self._goes_round(order):
+        if order.token or order.hops < 1:
             return None
-        if order.token or not short.leads_to(server, order.secure):
+        login_as, password = self._password(order)
+        peer = order.peer_host, order.peer_port
+        return self.begin(order.servers[0], order.user, password, order.secure, peer, login_as)
+
+    def begin(
+        self,
+        server: Server,
+        user: str,
+        password: str,
+        secure: bool,
+        peer: tuple[str, int],
+        login_as: str = "",
+    ) -> StraightLogin | None:
+        """Begin to log in with a password where nothing at all is in the way.
+
+        secure, peer: how the client came, and from where. login_as: whose password that is.
+        """
+        short = self._short
+        if short is None or not self.circuit.calm(server) or peer in self._calling:
             return None
-        straight = short.begin(server, self._command(order), self._patience)
+        if not short.leads_to(server, secure):
+            return None
+        straight = short.begin(server, command_for(user, login_as, password), self._patience)
         if straight is not None:
-            here = straight.here = _here(straight.transport)
-            self._calling.add(here)
+            straight.call_from(_here(straight.transport), self._calling)
         return straight
 
     async def log_in(self, order: RelayOrder) -> Arrived:
@@ -258,7 +272,8 @@ class RelayConnector:
             straight, way.begun = way.begun, None
             if straight is None:
                 calling = partial(self._call, way.calls)
-                straight = await short.go(server, self._command(order), patience, calling)
+                command = command_for(order.user, *self._password(order))
+                straight = await short.go(server, command, patience, calling)
             straight.check(server)
             if straight.offered is not None:
                 way.there = f"{server.host}:{server.port}"
@@ -338,12 +353,11 @@ class RelayConnector:
             return b""
         return proxy_header(order.peer_host, order.peer_port, *order.own())
 
-    def _command(self, order: RelayOrder) -> bytes:
-        """Give the line that logs in with a password."""
+    def _password(self, order: RelayOrder) -> tuple[str, str]:
+        """Give whose password a login is made with, empty for the user's own, and the password."""
         if order.password:
-            return command_for(order.user, order.login_as, order.password)
-        settings = self._settings
-        return command_for(order.user, settings.master_user, settings.master_password)
+            return order.login_as, order.password
+        return self._settings.master_user, self._settings.master_password
 
     def _credentials(self, order: RelayOrder) -> Credentials:
         if order.password or order.token:

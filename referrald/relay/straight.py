@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from binascii import b2a_base64
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -33,7 +33,9 @@ LONGEST = 8192
 
 SERVERS_KEPT = 1000
 
-NOWHERE = "", 0
+Here = tuple[str, int]
+
+NOWHERE: Here = "", 0
 
 Offered = tuple[str, ...]
 
@@ -51,15 +53,16 @@ def command_for(user: str, login_as: str, password: str) -> bytes:
 class StraightLogin:
     """A connection to a home server on the way to being logged in.
 
-    options: for TLS from the first byte, else None. patience: seconds for each answer. settled:
-    fires when it is known how the login went. offered: what the server offers after it; None when
+    options: for TLS from the first byte, else None. patience: seconds for each answer. then: is
+    called when it is known how the login went. offered: what the server offers after it; None when
     it went another way, and is to be taken over by `dial`. here: where the connection comes from.
+    began: when, by the reactor's clock.
     """
 
     __slots__ = (
-        "_asked", "_clock", "_command", "_greeting", "_handed", "_held", "_leaving",
-        "_lost", "_options", "_overdue", "_patience", "_token", "_until", "_wheel", "here",
-        "offered", "settled", "transport",
+        "_asked", "_calling", "_clock", "_command", "_greeting", "_handed", "_held", "_leaving",
+        "_lost", "_options", "_over", "_overdue", "_patience", "_token", "_until", "_wheel",
+        "began", "here", "offered", "then", "transport",
     )  # fmt: skip
 
     transport: Any
@@ -67,23 +70,37 @@ class StraightLogin:
     def __init__(self, command: bytes, options: Any, patience: float) -> None:
         self.offered: Offered | None = None
         self.here = NOWHERE
+        self.then: Callable[[], None] | None = None
         self._command = command
         self._options = options
         self._patience = patience
         self._greeting = self._held = b""
-        self._asked = self._overdue = self._handed = self._leaving = False
+        self._over = self._asked = self._overdue = self._handed = self._leaving = False
         self._lost: Failure | None = None
         self._clock: Any = None
         self._token: Any = None
-        self._until = 0.0
-        self.settled: Deferred[None] = Deferred(self._given_up)
+        self._calling: set[Here] | None = None
+        self.began = self._until = 0.0
 
     def begin(self, reactor: Any) -> None:
         """Begin, with a transport that is there."""
         self._clock, self._wheel = reactor, timers_of(reactor)
+        self.began = reactor.seconds()
         if self._options is not None:
             self.transport.startTLS(self._options)
         self._token = self._wheel.add(self._patience, self._too_late)
+
+    def call_from(self, here: Here, calling: set[Here]) -> None:
+        """Be known as one of those who call, until it is known how the login went."""
+        self.here, self._calling = here, calling
+        calling.add(here)
+
+    async def settled(self) -> None:
+        """Wait until it is known how the login went; who gives that up breaks it off."""
+        if not self._over:
+            waiting: Deferred[None] = Deferred(lambda _: self.give_up())
+            self.then = partial(waiting.callback, None)
+            await waiting
 
     def check(self, server: Server) -> None:
         """Raise `NotReached`, or `ConnectionEnded`, when the server took too long."""
@@ -98,7 +115,7 @@ class StraightLogin:
     def dataReceived(self, data: bytes) -> None:
         """Take what the server says: first its greeting, then the answer."""
         held = self._held = self._held + data if self._held else data
-        if self.settled.called:
+        if self._over:
             return
         if self._leaving:
             if LAST in held:
@@ -134,21 +151,24 @@ class StraightLogin:
         self._settle()
         self.transport.abortConnection()
 
-    def _given_up(self, _: Any) -> None:
-        self._stop_waiting()
+    def give_up(self) -> None:
+        """Break it off; nobody is told."""
+        self.then = None
+        self._settle()
         self.transport.abortConnection()
 
-    def _stop_waiting(self) -> None:
+    def _settle(self) -> None:
+        if self._over:
+            return
+        self._over = True
         token, self._token = self._token, None
         if token is not None:
             self._wheel.cancel(token)
-
-    def _settle(self) -> None:
-        if not self.settled.called:
-            token, self._token = self._token, None
-            if token is not None:
-                self._wheel.cancel(token)
-            self.settled.callback(None)
+        if self._calling is not None:
+            self._calling.discard(self.here)
+        then, self.then = self.then, None
+        if then is not None:
+            then()
 
     # -- as a connection that is logged in, for a `Splice` -------------------------------------
 
@@ -162,11 +182,10 @@ class StraightLogin:
     async def logout(self) -> None:
         """Say good-bye, wait for the answer as long as for any other, and close; never raises."""
         if self._lost is None:
-            self._leaving = True
-            self.settled = Deferred(self._given_up)
+            self._leaving, self._over = True, False
             self._token = self._wheel.add(self._patience, self._settle)
             self.transport.write(LAST + b"LOGOUT\r\n")
-            await self.settled
+            await self.settled()
         self.close()
 
     def close(self) -> None:
@@ -289,7 +308,7 @@ class ShortWay:
         await establish(self._reach, self._reactor, server.host, server.port, straight, patience)
         calling(straight.transport)
         straight.begin(self._reactor)
-        await straight.settled
+        await straight.settled()
         return straight
 
     def _login(self, server: Server, command: bytes, patience: float) -> StraightLogin:

@@ -86,6 +86,26 @@ class Router:
             return memo[1]
         return self._decide(login, entry)
 
+    def known(self, user: str, peer: str) -> Refer | None:
+        """Give what was decided a moment ago about a user who lives elsewhere; counts nothing.
+
+        None where something has to be looked at that `route` looks at.
+        """
+        entry = self._cached(user)
+        memo = None if entry is None else entry.memo
+        if memo is None or memo[0] is not self._policy:
+            return None
+        decision: Decision = memo[1]
+        if decision.__class__ is not Refer or decision.authenticated:
+            return None
+        if self._breaker is not None and self._breaker.is_storm(user, peer):
+            return None
+        return decision
+
+    def relayed(self) -> None:
+        """Count a login for which `known` was enough."""
+        self.outcomes.elsewhere += 1
+
     async def away(self, login: Login) -> Refer | None:
         """Say where a user's home servers are, to ask them something; this counts nothing.
 

@@ -167,8 +167,19 @@ class Relay(Protocol):
         """Say whether there is something to log in with."""
         ...
 
-    async def open(self, order: RelayOrder) -> Spliced:
-        """Log in; raises a `ReferraldError`, in whose words there are no credentials."""
+    async def open(self, order: RelayOrder, begun: Any = None) -> Spliced:
+        """Log in; raises a `ReferraldError`, in whose words there are no credentials.
+
+        begun: a login that came some of the way (`Shortcut`).
+        """
+        ...
+
+
+class Shortcut(Protocol):
+    """Relays clients whose password and home are known; see `referrald.session.shortcut`."""
+
+    def take(self, session: Any, tag: bytes, user: bytes, password: bytes) -> bool:
+        """Begin a login that came as LOGIN; False where it has to go the usual way."""
         ...
 
 
@@ -260,6 +271,7 @@ class Door:
     is the same as ``say``. elsewhere: mailboxes of users who live here may be on other servers, so
     that what they log in with has to be kept for them.
     relay: goes to home servers for clients, or None. choosing: who is relayed.
+    shortcut: relays those of whom all is known; None has everybody go the usual way.
     refusals: given when passwords and tokens that nobody here knows are tried at the user's home
     server; needs router and relay.
     loops: notices clients that go round between two servers for a mailbox; None means nobody does.
@@ -298,6 +310,7 @@ class Door:
     errands: Errands | None = None
     elsewhere: bool = True
     relay: Relay | None = None
+    shortcut: Shortcut | None = None
     refusals: Refusals | None = None
     trusted: Networks = attrs.field(factory=Networks)
     choosing: Choosing = attrs.field(factory=Choosing)

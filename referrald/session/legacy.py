@@ -81,7 +81,7 @@ class TwistedsFace:
     folder: Any
     write: Callable[[bytes], None]
     _running: bytes | None
-    _succeeded: Callable[[Status], None]
+    answer: Callable[[Status], None]
     _failed: Callable[[BaseException], None]
 
     def legacy_begins(self, tag: bytes) -> None:
@@ -92,7 +92,7 @@ class TwistedsFace:
         """Finish the old-style command that ``tag`` belongs to; False when none does."""
         if self._running != tag:
             return False
-        self._succeeded(status)
+        self.answer(status)
         return True
 
     def legacy_fails(self, error: BaseException) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -179,7 +179,7 @@ async def _away(
         )
         order = order_if_wanted(session, attempt.user, decision, secret, how, returned=returned)
         if order is not None:
-            return await _relay(session, attempt, order, decision.source)
+            return await relay_or_refuse(session, attempt, order, decision.source)
     return await _refer(session, attempt, decision, how, secret)
 
 
@@ -192,17 +192,22 @@ async def _refuse(
         how = session.door.choosing.choose(away.how, session.peer_host)
         order = order_if_wanted(session, attempt.user, away, secret, how, returned=True)
         if order is not None:
-            return await _relay(session, attempt, order, away.source)
+            return await relay_or_refuse(session, attempt, order, away.source)
     await attempt.leave_home()
     attempt.log("refused", source=decision.source, cause=decision.cause or decision.text)
     return answers.refused(decision)
 
 
-async def _relay(
-    session: ReferralServer, attempt: Attempt, order: RelayOrder, source: str
+async def relay_or_refuse(
+    session: ReferralServer,
+    attempt: Attempt,
+    order: RelayOrder,
+    source: str,
+    begun: Any = None,
 ) -> Answer:
+    """Relay; begun: a login at home that came some of the way."""
     try:
-        return await relay(session, attempt, order, source)
+        return await relay(session, attempt, order, source, begun)
     except AuthenticationFailed as error:
         # It was right a while ago, when it was remembered.
         session.door.authenticator.forget(attempt.user)

@@ -135,10 +135,15 @@ def follows(session: ReferralServer, user: str) -> bool:
 
 
 async def relay(
-    session: ReferralServer, attempt: Attempt, order: RelayOrder, source: str
+    session: ReferralServer,
+    attempt: Attempt,
+    order: RelayOrder,
+    source: str,
+    begun: Any = None,
 ) -> Answer:
     """Log in at home and answer; from then on the session is the home server's.
 
+    begun: a login there that came some of the way.
     Who was asked for a proof there is logged in already. Where home servers are asked, a no of one
     raises `AuthenticationFailed`.
     """
@@ -147,7 +152,8 @@ async def relay(
     try:
         spliced = None if asked is None else asked.take(order)
         if spliced is None:
-            spliced = await session.door.relay.open(order)
+            open_ = session.door.relay.open
+            spliced = await (open_(order) if begun is None else open_(order, begun))
     except ReferraldError as error:
         cause = str(error)
         if isinstance(error, AuthenticationFailed):
@@ -169,11 +175,11 @@ async def relay(
     early = spliced.early()
     if early:
         session.write(early)
-    return _logged_in(spliced.capabilities)
+    return logged_in(spliced.capabilities)
 
 
 @lru_cache(maxsize=256)
-def _logged_in(capabilities: bytes) -> bytes:
+def logged_in(capabilities: bytes) -> bytes:
     """Render the answer with what home offers: servers say the same each time."""
     listed = capabilities.decode("ascii", "replace")
     return body(ok("Logged in.", Code("CAPABILITY", listed) if listed else None))

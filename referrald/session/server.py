@@ -21,6 +21,7 @@ from zope.interface import implementer
 from referrald.errors import MalformedName, WireError
 from referrald.session import answers, capabilities, condstore, legacy, mailboxes
 from referrald.session.door import Door
+from referrald.session.first import begins_with_login
 from referrald.session.fronts import Fronted, peer_of
 from referrald.session.legacy import TwistedsFace
 from referrald.session.living import Living
@@ -42,7 +43,6 @@ from referrald.wire.reader import (
     Piece,
     Rejected,
     Verdict,
-    sole_command,
 )
 from referrald.wire.response import Status, bad, bye, continuation, render
 
@@ -165,7 +165,7 @@ class ReferralServer(
             return
         reader = self.reader
         if reader is None:
-            if self._logs_in_at_once(data):
+            if self._running is None and self.state == "unauth" and begins_with_login(self, data):
                 return
             reader = self._new_reader()
         reader.feed(data)
@@ -177,16 +177,6 @@ class ReferralServer(
         if not self._paused and self._running and reader.buffered > self.door.limits.queue:
             self._paused = True
             self.transport.pauseProducing()
-
-    def _logs_in_at_once(self, data: bytes) -> bool:
-        """Run the login that a connection nearly always begins with: it takes no reader."""
-        if self.state != "unauth" or self._running is not None:
-            return False
-        command = sole_command(data, self.door.before_login.line)
-        if command is None or command.name != b"LOGIN":
-            return False
-        self._dispatch(command)
-        return True
 
     def _new_reader(self) -> CommandReader:
         door = self.door
@@ -324,11 +314,16 @@ class ReferralServer(
     def run(self, tag: bytes, work: Coroutine[Any, Any, Answer]) -> None:
         """Carry out one command; its answer is written when it is there."""
         self._running = tag
-        waiting = start(work, self._succeeded, self._failed)
+        waiting = start(work, self.answer, self._failed)
         if waiting is not None and self._running is tag:
             self._work = waiting
 
-    def _succeeded(self, answer: Answer) -> None:
+    def wait_for(self, tag: bytes, work: Any) -> None:
+        """Leave one command to something that can be cancelled, and will `answer`."""
+        self._running, self._work = tag, work
+
+    def answer(self, answer: Answer) -> None:
+        """Answer the command that runs, and go on."""
         tag = self._running or b"*"
         self._running = self._work = None
         if self._closing:
@@ -350,7 +345,7 @@ class ReferralServer(
             return
         status = answers.status_of(error, self)
         malformed = status.kind == "BAD"
-        self._succeeded(status)
+        self.answer(status)
         if malformed:
             self._count_bad()
 

@@ -27,6 +27,9 @@ SPECIAL_USES: Final = {
 
 _SIMPLE = rb"(?:([" + tokens.ASTRING + rb']++)|"([^\0\r\n"\\]*+)")'
 _LOGIN = re.compile(_SIMPLE + rb" " + _SIMPLE).fullmatch
+_LOGIN_LINE = re.compile(
+    rb"([" + tokens.TAG + rb"]{1,64}+) (?i:LOGIN) " + _SIMPLE + rb" " + _SIMPLE + rb"\r?\n"
+).fullmatch
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*+={0,2}").fullmatch
 _STORE = re.compile(rb"([+-]?)FLAGS(\.SILENT)?", re.IGNORECASE).fullmatch
 
@@ -36,6 +39,19 @@ def no_args(command: Command) -> tuple[()]:
     if command.has_args:
         raise WireError("No arguments allowed.")
     return ()
+
+
+def login_line(data: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """Read tag, user and password where some bytes are one plain LOGIN and nothing else."""
+    match = _LOGIN_LINE(data)
+    if match is None:
+        return None
+    tag, user, quoted_user, password, quoted_password = match.groups()
+    return (
+        tag,
+        quoted_user if user is None else user,
+        quoted_password if password is None else password,
+    )
 
 
 def login(command: Command) -> tuple[bytes, bytes]:

@@ -382,14 +382,6 @@ class CommandReader:
         return Fatal(reason, code)
 
 
-def sole_command(data: bytes, longest: int) -> Command | None:
-    """Give the command that some bytes are, where they are one plain line and nothing else."""
-    match = _COMMAND(data)
-    if match is None or match.end() != len(data) or len(data) > longest:
-        return None
-    return _whole(match, len(data), False)
-
-
 def _whole(match: re.Match[bytes], size: int, utf8: bool) -> Command:
     tag, name, text = match.groups()
     if text is None:

@@ -26,7 +26,7 @@ class Leaving(SynchronousTestCase):
         self.straight.begin(self.clock)
         self.straight.dataReceived(GREETING)
         self.straight.dataReceived(IN)
-        self.successResultOf(self.straight.settled)
+        self.successResultOf(self.straight.settled())
         self.transport.clear()
 
     def test_it_waits_for_the_answer(self) -> None:
