@@ -207,6 +207,15 @@ class CacheTests(AuthenticatorTestCase):
             return credentials.username
         raise UnauthorizedLogin
 
+    def test_who_was_right_is_known_for_a_while(self) -> None:
+        self.assertIsNone(self.auth.known("joe", b"right"))
+        self.result(self.auth.password("joe", b"right"))
+        self.assertEqual(self.auth.known("joe", b"right"), "joe")
+        self.assertIsNone(self.auth.known("joe", b"wrong"))
+        self.assertIsNone(self.auth.known("ann", b"right"))
+        self.clock.advance(60)
+        self.assertIsNone(self.auth.known("joe", b"right"))
+
     def test_a_right_password_is_not_asked_about_again_for_a_while(self) -> None:
         for _ in range(3):
             self.assertEqual(self.result(self.auth.password("joe", b"right")), "joe")

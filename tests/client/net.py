@@ -143,3 +143,44 @@ class Net:
         if hasattr(result, "raiseException"):
             result.raiseException()
         return result
+
+
+class NetReach:
+    """Connects protocols by a net, at once; stands in for `referrald.relay.outgoing.HomeReach`."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+
+    async def __call__(
+        self, reactor: Any, host: str, port: int, protocol: Any, patience: float
+    ) -> None:
+        """Connect."""
+        if not self.at_once(host, port, protocol):
+            self.net.dialled.append((host, port))
+            raise ConnectionRefusedError("connection refused")
+
+    def at_once(self, host: str, port: int, protocol: Any) -> bool:
+        """Connect, or say that there is nobody."""
+        if (host, port) not in self.net.servers:
+            return False
+        self.net.dialled.append((host, port))
+        server = self.net.servers[host, port]()
+        ours, theirs = Pipe(self.net._queue), Pipe(self.net._queue)
+        ours.other, theirs.other = server, _Owner(ours)
+        ours.protocol, theirs.protocol = protocol, server  # type: ignore[attr-defined]
+        protocol.makeConnection(ours)
+        server.makeConnection(theirs)
+        return True
+
+
+class _Owner:
+    """Whoever has a pipe at the moment: it may be handed over."""
+
+    def __init__(self, pipe: Pipe) -> None:
+        self.transport: Any = pipe
+
+    def dataReceived(self, data: bytes) -> None:
+        self.transport.protocol.dataReceived(data)
+
+    def connectionLost(self, reason: Any) -> None:
+        self.transport.protocol.connectionLost(reason)

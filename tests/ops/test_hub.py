@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
-from referrald.ops.hub import Hub, hub_of
+from referrald.ops.hub import AT_ONCE, Hub, hub_of
 from tests.ops.test_link import Reactor
 
 
@@ -168,3 +168,41 @@ class Polled(SynchronousTestCase):
         self.assertEqual([len(link.lost) for link in links], [1, 1])
         self.assertEqual(self.hub.removeAll(), [])
         self.assertEqual(self.reactor.readers, set())
+
+    def test_a_descriptor_that_is_closed_next_is_forgotten(self) -> None:
+        link, theirs = self.link()
+        self.hub.addWriter(link)
+        theirs.sendall(b"x")
+        self.hub.forget(link.fileno())
+        self.assertEqual(self.hub.getReaders() + self.hub.getWriters(), [])
+        self.assertEqual(self.reactor.readers, set())
+        self.hub.forget(link.fileno())
+        # Whoever gets that descriptor next has nothing to do with it.
+        number = link.fileno()
+        link.sock.close()
+        ours, other = socket.socketpair()
+        self.addCleanup(ours.close)
+        self.addCleanup(other.close)
+        link.sock = _moved(ours, number) if ours.fileno() != number else ours
+        self.addCleanup(link.sock.close)
+        self.hub.addReader(link)
+        self.reactor.turn()
+        self.assertEqual((link.turns, link.written), (0, 0))
+
+    def test_those_that_come_while_there_is_a_crowd_have_their_turn_in_the_same(self) -> None:
+        first, their_first = self.link()
+        second, their_second = self.link()
+        third, their_third = self.link()
+        first.then = lambda: first.turns == 1 and their_third.sendall(b"x")
+        their_first.sendall(b"x")
+        their_second.sendall(b"x")
+        self.reactor.turn()
+        self.assertEqual((first.turns, second.turns, third.turns), (1, 1, 1))
+
+    def test_a_crowd_holds_up_nobody_for_longer_than_it_may(self) -> None:
+        pairs = [self.link() for _ in range(2)]
+        for link, theirs in pairs:
+            link.then = lambda theirs=theirs: theirs.sendall(b"x")
+            theirs.sendall(b"x")
+        self.reactor.turn()
+        self.assertEqual(sum(link.turns for link, _ in pairs), AT_ONCE)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 from twisted.internet.task import Clock
@@ -121,6 +122,21 @@ class EventLogTests(SynchronousTestCase):
         self.assertEqual(len(self.said.lines), 3)
         self.clock.advance(60)
         self.assertEqual(self.said.lines[3:], ["97 other events were not written"])
+
+    def test_words_that_nobody_reads_are_not_made(self) -> None:
+        made: list[int] = []
+
+        def words(number: int) -> str:
+            made.append(number)
+            return f"words {number}"
+
+        for number in range(10):
+            self.notes.note("a", partial(words, number))
+            self.notes.note(f"b{number}", partial(words, 100 + number))
+        self.assertEqual(self.said.lines, ["words 0", "words 100", "words 101"])
+        self.clock.advance(60)
+        self.assertEqual(self.said.lines[3], "words 9 (9 like this)")
+        self.assertEqual(made, [0, 100, 101, 9])
 
     def test_without_anything_held_back_there_is_no_timer(self) -> None:
         self.notes.note("a", "one")

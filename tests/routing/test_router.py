@@ -148,6 +148,43 @@ class StormTests(SynchronousTestCase):
         self.assertEqual(kinds, {Refer})
 
 
+class KnownTests(SynchronousTestCase):
+    """What a login was decided to be, for the next one."""
+
+    def test_only_what_was_decided_a_moment_ago_is_known(self) -> None:
+        router, clock = routed(Table(alice=home()), found=60.0)
+        self.assertIsNone(router.known("alice", "192.0.2.7"))
+        decision = at_once(router.route(login()))
+        self.assertIs(router.known("alice", "192.0.2.7"), decision)
+        self.assertEqual(router.outcomes.elsewhere, 1)
+        router.relayed()
+        self.assertEqual(router.outcomes.elsewhere, 2)
+        clock.advance(61)
+        self.assertIsNone(router.known("alice", "192.0.2.7"))
+
+    def test_another_policy_has_decided_nothing_yet(self) -> None:
+        router, _ = routed(Table(alice=home()), found=60.0)
+        at_once(router.route(login()))
+        router.replace(PolicySettings(allowed=("other.example",)))
+        self.assertIsNone(router.known("alice", "192.0.2.7"))
+
+    def test_only_of_those_who_live_elsewhere_and_follow(self) -> None:
+        table = Table(
+            alice=home(), bob=Home(), carol=home(closed="No."), dave=home(held=True),
+            erin=home(public_here=True),
+        )  # fmt: skip
+        router, _ = routed(table, found=60.0)
+        for user in ("alice", "bob", "carol", "dave", "erin", "nobody"):
+            at_once(router.look(login(user)))
+        known = [user for user in ("alice", "bob", "carol", "dave", "erin", "nobody")
+                 if router.known(user, "192.0.2.7") is not None]  # fmt: skip
+        self.assertEqual(known, ["alice"])
+        for _ in range(2):
+            router.note_referred("alice", "192.0.2.7")
+        self.assertIsNone(router.known("alice", "192.0.2.7"))
+        self.assertIsNotNone(router.known("alice", "192.0.2.8"))
+
+
 class Away(SynchronousTestCase):
     """Where somebody's home is, for those who want to ask it something."""
 

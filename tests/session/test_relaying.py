@@ -8,19 +8,16 @@ from typing import Any
 import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.model import Refer
-from referrald.networks import Networks
 from referrald.relay.circuit import SHORTEST
 from referrald.relay.connector import RelaySettings
-from referrald.relay.proxyheader import proxy_header
-from referrald.session.relaying import ANSWERS_WITHIN, Secret, secret_of
-from tests.mime.mail import SIMPLE
+from referrald.session.relaying import Secret, secret_of
 from tests.proves import proves
-from tests.session.native import Site
-from tests.session.relaycase import HELLO, HOME, LOGIN, RelayCase, Wire
+from tests.session.relaycase import HELLO, LOGIN, RelayCase, Wire
 
 
 class Relaying(RelayCase):
+    at_the_end = b"* OK [ALERT] in\r\n* OK late\r\n"
+
     def test_the_client_is_logged_in_at_home_and_sees_what_that_offers(self) -> None:
         self.serve("home.example")
         client = self.connect()
@@ -130,9 +127,8 @@ class Relaying(RelayCase):
         self.net.clock.advance(5)
         self.assertTrue(client.say().startswith(b"a NO [UNAVAILABLE] "))
         cause = self.house.logins[0].cause
-        self.assertEqual(
-            cause, "no home server after 30 s: home.example:143 did not answer within 20 s"
-        )
+        slow = "no home server after 30 s: home.example:143 did not answer within 20 s"
+        self.assertTrue(cause.startswith(slow), cause)
         self.assertTrue(all(each.transport.other.transport.gone for each in self.made))
         self.assertFalse(client.lost)
 
@@ -150,8 +146,9 @@ class Relaying(RelayCase):
         self.assertEqual(rest, b"Logged in.\r\n")
         self.assertEqual(
             said,
-            b"* OK [ALERT] Mind the gap.\r\n* OK [ALERT] in\r\n* OK late\r\n"
-            b'* METADATA "" (/shared/comment {4}\r\nhi!! "x")\r\n',
+            b"* OK [ALERT] Mind the gap.\r\n"
+            + self.at_the_end
+            + b'* METADATA "" (/shared/comment {4}\r\nhi!! "x")\r\n',
         )
 
     def test_what_a_server_says_that_is_left_again_stays_there(self) -> None:
@@ -226,113 +223,6 @@ class Relaying(RelayCase):
         self.assertTrue(answer.startswith(b"a NO "), answer)
         self.assertNotIn(b"evil", answer)
 
-    def test_when_home_goes_away_the_client_is_told(self) -> None:
-        self.serve("home.example")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        self.made[0].transport.loseConnection()
-        self.assertEqual(client.say(), b"* BYE The home server has closed the connection.\r\n")
-        self.assertTrue(client.lost)
-        (line,) = [each for each in self.house.notes.lines if "relayed to" in each]
-        self.assertIn("0 bytes to home", line)
-        self.assertTrue(line.endswith("; the home server broke off"), line)
-
-    def test_a_good_bye_of_home_is_not_repeated(self) -> None:
-        self.serve("home.example", logout=b"* BYE see you\r\n%b OK done")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        self.assertEqual(client.say(b"b LOGOUT"), b"* BYE see you\r\nb OK done\r\n")
-        self.made[0].transport.loseConnection()
-        self.assertEqual(client.say(), b"")
-        self.assertTrue(client.lost)
-        (line,) = [each for each in self.house.notes.lines if "relayed to" in each]
-        self.assertTrue(line.endswith("; the home server said good-bye"), line)
-
-    def test_in_the_middle_of_something_it_is_only_closed(self) -> None:
-        self.serve("home.example")
-        for part in (b"abc", b"a whole line\r\n"):
-            client = self.connect()
-            client.say(b"a " + LOGIN)
-            self.made[-1].transport.write(b"* 1 FETCH (BODY[] {100}\r\n" + part)
-            self.made[-1].transport.loseConnection()
-            self.assertNotIn(b"BYE", client.say())
-            self.assertTrue(client.lost)
-
-    def test_nothing_of_ours_is_put_into_a_message(self) -> None:
-        self.serve("home.example")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        self.made[0].transport.write(b"* 1 FETCH (BODY[] {100}\r\nhalf\r\n")
-        client.say()
-        client.session.say_bye("The server stops.")
-        self.assertNotIn(b"BYE", client.say())
-        self.assertTrue(client.lost)
-
-    def test_when_the_client_goes_home_is_let_go(self) -> None:
-        self.serve("home.example")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        client.ours.loseConnection()
-        client.say()
-        self.assertTrue(self.made[0].transport.other.transport.gone)
-        self.assertEqual(self.house.notes.faults, [])
-
-    def test_what_a_client_has_asked_for_before_it_closed_is_carried_out(self) -> None:
-        self.serve("home.example", append=b"", logout=b"* BYE bye\r\n%b OK done")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        # Nothing is under way: it may go.
-        self.assertFalse(client.session.inputEnded())
-        client.say(b"b APPEND x")
-        ended: list[bool] = []
-        client.session.spliced.transport.loseWriteConnection = lambda: ended.append(True)
-        self.assertTrue(client.session.inputEnded())
-        self.assertTrue(client.session.inputEnded())
-        self.assertEqual(ended, [True])
-        # The answer still comes, and then the end, with no word of ours.
-        self.made[0].transport.write(b"b OK appended\r\n")
-        self.made[0].transport.loseConnection()
-        self.assertEqual(client.say(), b"b OK appended\r\n")
-        self.assertTrue(client.lost)
-
-    def test_a_home_that_does_not_go_on_for_a_client_that_closed_is_not_waited_for(self) -> None:
-        self.serve("home.example", append=b"")
-        client = self.connect()
-        client.say(b"a " + LOGIN, b"b APPEND x")
-        client.session.spliced.transport.loseWriteConnection = lambda: None
-        self.assertTrue(client.session.inputEnded())
-        self.house.clock.advance(ANSWERS_WITHIN / 2)
-        self.made[0].transport.write(b"* 1 EXISTS\r\n")
-        client.say()
-        self.house.clock.advance(ANSWERS_WITHIN / 2 + 2)
-        client.say()
-        self.assertFalse(client.lost)
-        self.house.clock.advance(ANSWERS_WITHIN)
-        client.say()
-        self.assertTrue(client.lost)
-
-    def test_a_client_that_goes_while_home_is_asked_leaves_nothing_behind(self) -> None:
-        self.serve("home.example", authenticate=b"")
-        self.serve("second.example")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        client.ours.loseConnection()
-        client.say()
-        # It says nothing about the server, and nobody else is asked on behalf of nobody.
-        self.assertEqual(self.house.door.relay.circuit.resting, 0)
-        self.assertEqual(self.net.dialled, [("home.example", 143)])
-        self.assertEqual(self.house.notes.faults, [])
-
-    def test_one_that_is_put_out_while_home_is_asked_leaves_nothing_behind(self) -> None:
-        self.serve("home.example", authenticate=b"")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        client.session.state, client.session._closing = "logout", True
-        self.made[0].transport.write(b"a1 OK in\r\n")
-        client.say()
-        self.assertTrue(self.made[0].transport.other.transport.gone)
-        self.assertEqual(self.results(), [("refused", "")])
-
     @proves("S4")
     def test_a_home_that_repeats_the_password_does_not_get_it_into_the_log(self) -> None:
         for words in (b"secret", b"AGFsAHNlY3JldA== c2VjcmV0"):
@@ -349,105 +239,6 @@ class Relaying(RelayCase):
         answer = self.connect().say(b"a " + LOGIN)
         self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)
         self.assertEqual(self.house.notes.lines, [])
-
-    def test_who_does_not_read_is_not_read_for(self) -> None:
-        self.serve("home.example")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        held: list[bool] = []
-        spliced = client.session.spliced
-        spliced.hold = held.append
-        client.session.pauseProducing()
-        client.session.resumeProducing()
-        self.assertEqual(held, [True, False])
-        client.session.pauseProducing()
-        self.house.clock.advance(61)
-        client.say()
-        self.assertTrue(client.transport.gone)
-
-    def test_what_home_does_not_take_the_client_is_not_read_for(self) -> None:
-        self.serve("home.example")
-        client = self.connect()
-        client.say(b"a " + LOGIN)
-        client.session.spliced.pauseProducing()
-        self.assertEqual(client.transport.producerState, "paused")
-        client.session.spliced.resumeProducing()
-        self.assertEqual(client.transport.producerState, "producing")
-
-    def test_a_real_session_behind_it(self) -> None:
-        site = Site(SIMPLE)
-        self.net.servers["home.example", 143] = lambda: site.house.factory.buildProtocol(None)
-        self.decision = Refer(url="imap://bob;AUTH=*@home.example/", server=HOME, user="bob")
-        client = self.connect()
-        self.assertIn(b" MAILBOX-REFERRALS ", client.say(b"a LOGIN bob secret"))
-        self.assertIn(b"* 1 EXISTS", client.say(b"b SELECT INBOX"))
-        self.assertIn(SIMPLE, client.say(b"c FETCH 1 BODY[]"))
-        answer = client.say(b"d APPEND INBOX {5}", b"hello", b"e LOGOUT")
-        self.assertIn(b"d OK [APPENDUID ", answer)
-        self.assertIn(b"* BYE Good-bye.", answer)
-        self.assertTrue(client.lost)
-
-    def test_a_server_that_believes_us_is_told_where_the_client_comes_from(self) -> None:
-        told = b'ID ("name" "referrald" "x-originating-ip" "192.0.2.7" "x-originating-port" "4711" '
-        greeting = HELLO.replace(b"SASL-IR", b"SASL-IR ID")
-        for patterns, offered, seen in (
-            (("home.example",), greeting, True), (("*.EXAMPLE",), greeting, True),
-            (("other.example",), greeting, False), (("home.example",), HELLO, False),
-        ):  # fmt: skip
-            self.serve("home.example", offered)
-            self.settings = RelaySettings(allowed=("*.example",), told=patterns)
-            client = self.connect()
-            self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
-            first = self.made[-1].seen[0]
-            self.assertEqual(first.startswith(told), seen, first)
-            self.assertEqual(first.endswith(b' "x-proxy-ttl" "5")'), seen, first)
-
-    def test_a_server_that_expects_it_gets_a_header_before_anything_else(self) -> None:
-        self.serve("home.example")
-        self.serve("second.example")
-        for patterns in ((), ("HOME.*",)):
-            self.settings = RelaySettings(allowed=("*.example",), proxy=patterns)
-            client = self.connect()
-            self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
-        own = client.transport.getHost()
-        header = proxy_header("192.0.2.7", 4711, own.host, own.port)
-        self.assertEqual(self.net.announced, [b"", header])
-
-    def test_a_client_of_another_proxy_is_passed_on_fewer_times(self) -> None:
-        self.serve("home.example", HELLO.replace(b"SASL-IR", b"SASL-IR ID"))
-        self.settings = RelaySettings(allowed=("*.example",), told=("*",))
-        client = self.connect()
-        client.say(b'i ID ("x-proxy-ttl" "2" "x-originating-ip" "198.51.100.9")')
-        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
-        self.assertIn(b'"x-originating-ip" "192.0.2.7"', self.made[0].seen[0])
-        self.assertIn(b'"x-proxy-ttl" "1"', self.made[0].seen[0])
-
-    @proves("S1")
-    def test_who_has_come_through_too_many_is_not_passed_on(self) -> None:
-        self.serve("home.example")
-        for said in (b"1", b"0"):
-            client = self.connect()
-            client.say(b'i ID ("x-proxy-ttl" "%b")' % said)
-            answer = client.say(b"a " + LOGIN)
-            self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)
-            self.assertIn(b" in a circle", answer)
-            self.assertFalse(client.lost)
-            self.assertIn("too many proxies", self.house.logins[0].cause)
-        self.assertEqual(self.net.dialled, [])
-
-    def test_home_learns_the_address_that_a_trusted_front_gives(self) -> None:
-        self.serve("home.example", HELLO.replace(b"SASL-IR", b"SASL-IR ID"))
-        self.settings = RelaySettings(allowed=("*.example",), told=("*",), proxy=("*",))
-        client = self.connect(trusted=Networks(("192.0.2.0/24",)))
-        client.say(b'i ID ("x-originating-ip" "198.51.100.9" "x-originating-port" "7" '
-                   b'"x-session-id" "front1")')  # fmt: skip
-        self.assertIn(b"a OK ", client.say(b"a " + LOGIN))
-        told = (b'ID ("name" "referrald" "x-originating-ip" "198.51.100.9" "x-originating-port" "7"'
-                b' "x-session-id" "front1" "x-proxy-ttl" "5")')  # fmt: skip
-        self.assertEqual(self.made[0].seen[0], told)
-        own = client.transport.getHost()
-        header = proxy_header("198.51.100.9", 7, own.host, own.port)
-        self.assertEqual(self.net.announced, [header])
 
     @proves("S4")
     def test_no_password_is_written_down(self) -> None:
