@@ -364,8 +364,8 @@ class IQuotas(Interface):
 class IRights(Interface):
     """An `IMailAccount` that has mailboxes of others in it (RFC 4314).
 
-    Rights are the operator's to give. What they do not allow is refused with `NoPermission`, and a
-    mailbox of which nothing may be known with `NoSuchMailbox`.
+    Rights are the operator's to give, but for those of an `IGrants`. What they do not allow is
+    refused with `NoPermission`, and a mailbox of which nothing may be known with `NoSuchMailbox`.
     """
 
     def rights(name: str) -> Awaitable[str]:
@@ -376,6 +376,20 @@ class IRights(Interface):
 
     def acl(name: str) -> Awaitable[Mapping[str, str]]:
         """Give the letters by identifier; raises `NoPermission` without the right ``a``."""
+
+
+class IGrants(IRights):
+    """An `IRights` whose users give others rights, where they have the right ``a`` themselves.
+
+    Raises `NoPermission` without it. An identifier is a user's name or ``anyone``; with ``-``
+    before it, it is about rights that are taken away whoever gives them (RFC 4314 section 2).
+    """
+
+    def grant(name: str, identifier: str, letters: str, mode: int) -> Awaitable[None]:
+        """Add (mode 1), remove (-1) or set (0) letters; raises `NotPossible` for the owner's."""
+
+    def grantable(name: str, identifier: str) -> Awaitable[tuple[str, str]]:
+        """Give the letters that somebody has for good, and those that can be given and taken."""
 
 
 class IIncoming(Interface):

@@ -227,22 +227,49 @@ def check_relay(place: Place, settings: RelaySection) -> None:
 
 
 def check_serve(place: Place, settings: ServeSection) -> None:
-    """Note a place for mail that is none, and a level of shared names that cannot be one."""
+    """Note a place for mail that is none, and levels for shared names that cannot be such."""
     if settings.store == "maildir":
         _check_root(place, settings.root)
-    public = settings.public
-    if not public:
-        return
-    if settings.store == "maildir":
-        place.wrong("public", "maildir has no mailboxes that all users share", "leave public out")
-    if settings.store == "none":
-        place.wrong(
-            "public", "there is no store to keep it in", 'store = "memory", or leave public out'
-        )
-    if "/" in public or public != public.strip() or not public.isprintable():
-        place.wrong("public", f'"{public}" is not one level of names', '"Public"')
-    elif public.upper() == "INBOX":
-        place.wrong("public", "INBOX is everyone's own", '"Public"')
+        _check_shared_files(place, settings)
+    for key, right in (("public", '"Public"'), ("others", '"Other Users"')):
+        level = getattr(settings, key)
+        if level:
+            _check_level(place, key, level, right)
+            if settings.store == "none":
+                right = f'store = "maildir", or leave {key} out'
+                place.wrong(key, "there is no store to keep it in", right)
+    if settings.public and settings.public == settings.others:
+        place.wrong("others", "is the same as public", '"Other Users"')
+
+
+def _check_level(place: Place, key: str, level: str, right: str) -> None:
+    if "/" in level or level != level.strip() or not level.isprintable():
+        place.wrong(key, f'"{level}" is not one level of names', right)
+    elif level.upper() == "INBOX":
+        place.wrong(key, "INBOX is everyone's own", right)
+
+
+def _check_shared_files(place: Place, settings: ServeSection) -> None:
+    """Note what shared mailboxes need, and what would be taken for a user's mail."""
+    wanted = {
+        "public_root": (settings.public, '"/var/mail-public" or the like'),
+        "rights": (settings.public or settings.others, '"/var/lib/referrald/rights" or the like'),
+    }
+    for key, (needed, right) in wanted.items():
+        path = getattr(settings, key)
+        if needed and not path:
+            place.wrong(key, "is missing", right)
+        elif needed and _may_be_a_user(settings.root, path):
+            place.wrong(key, f"{path} would be the mail of a user as well", right)
+        elif needed and not os.path.isdir(os.path.dirname(path)):
+            place.wrong(key, f"there is no directory {os.path.dirname(path)}", "make it first")
+
+
+def _may_be_a_user(root: str, path: str) -> bool:
+    """Say whether a path is, or is in, a directory that can be that of a user."""
+    levels = [re.escape(level) for level in root.split("/")]
+    pattern = "/".join(re.sub("%[und]", "[^/]+", level) for level in levels)
+    return re.match(f"{pattern}(/|$)", path) is not None
 
 
 def _check_root(place: Place, root: str) -> None:

@@ -284,9 +284,33 @@ SERVE = Section(
             name="public",
             kind="string",
             default="",
-            help="The first level of names that all users share, such as `Public`: mailboxes there "
-            "are the same for everyone who may log in here. Empty: there are none. Only `memory` "
-            "has such mailboxes so far.",
+            help="The first level of names of public mailboxes, such as `Public`; users whose home "
+            "is elsewhere can have them here as well. In `maildir` they are in `public_root`, and "
+            "nobody sees one without rights; in `memory` everyone may use them. Empty: there are "
+            "none.",
+        ),
+        Option(
+            name="public_root",
+            kind="path",
+            default="",
+            help="Where `maildir` keeps public mailboxes: a directory like that of a user, whose "
+            "INBOX is the mailbox that `public` names.",
+        ),
+        Option(
+            name="others",
+            kind="string",
+            default="",
+            help="The first level of names under which users see mailboxes of other users that "
+            "these let them use, such as `Other Users`: alice's INBOX is `Other Users/alice/INBOX` "
+            "to bob. Empty: users cannot share mailboxes.",
+        ),
+        Option(
+            name="rights",
+            kind="path",
+            default="",
+            help="The table of rights for `public` and `others` in `maildir`: a file that is made "
+            "when it is first needed, and that belongs into every backup. See "
+            "`referralctl store rights`, and SETACL (RFC 4314).",
         ),
     ),
 )

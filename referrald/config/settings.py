@@ -167,8 +167,10 @@ class AuthSection:
 
 @attrs.frozen(kw_only=True)
 class ServeSection:
-    """The store for users whose home is here; ``public`` is a name that all of them share.
+    """The store for users whose home is here.
 
+    public, others: the first levels of names of public mailboxes, and of those of other users; empty
+    for none. rights: the file that says who may use them.
     root: of one account, see `referrald.store.maildir.naming.root_of`. The limits are of one
     account, but for ``message_size``; 0 is none.
     """
@@ -179,6 +181,9 @@ class ServeSection:
     quota_messages: int = 0
     message_size: int = 0
     public: str = ""
+    public_root: str = ""
+    others: str = ""
+    rights: str = ""
 
 
 @attrs.frozen(kw_only=True)

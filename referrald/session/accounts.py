@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from referrald.interfaces import IQuotas, IRights
+from referrald.interfaces import IGrants, IQuotas, IRights
 from referrald.session.foreign import ForeignAccount
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def quotas_of(session: ReferralServer) -> Any:
 def rights_of(session: ReferralServer) -> Any:
     """Give the account as `IRights`, None where it knows no rights."""
     return IRights(getattr(session.mail, "local", None), None)
+
+
+def grants_of(session: ReferralServer) -> Any:
+    """Give the account as `IGrants`, None where users cannot give each other rights."""
+    return IGrants(getattr(session.mail, "local", None), None)
 
 
 def append_limit(session: ReferralServer) -> int:

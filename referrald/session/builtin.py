@@ -102,8 +102,8 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
     ("MYRIGHTS", AUTH, grammar.mailbox, rights.myrights),
     ("GETACL", AUTH, grammar.mailbox, rights.getacl),
     ("LISTRIGHTS", AUTH, rights.identifier, rights.listrights),
-    ("SETACL", AUTH, rights.change, rights.refuse),
-    ("DELETEACL", AUTH, rights.identifier, rights.refuse),
+    ("SETACL", AUTH, rights.change, rights.setacl),
+    ("DELETEACL", AUTH, rights.identifier, rights.deleteacl),
 )
 
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.mail.imap4 import NoSuchMailbox as TwistedNoSuchMailbox
 
-from referrald.errors import MailboxReferral, NoSuchMailbox
+from referrald.errors import MailboxReferral, NoPermission, NoSuchMailbox
 from referrald.mailmodel import Placed
-from referrald.session import beyond, naming, transfer, uidplus
+from referrald.session import beyond, naming, rights, transfer, uidplus
 from referrald.session.table import Answer
 from referrald.session.targets import GONE, NO_SUCH_NUMBER, READ_ONLY, TRY_CREATE, view_of
 from referrald.wire.response import Code, StatusError, ok, render
@@ -45,6 +45,8 @@ async def move(
     try:
         await beyond.require_here(session, name)
     except MailboxReferral as error:
+        if beyond.carried(session, error) and not await rights.may_move(session):
+            raise NoPermission(session.selected_name) from None
         originals, code = await _put_there(session, error, uids, name, by_uid)
         await _remove(session.folder, originals)
     else:

@@ -8,9 +8,10 @@ told then is up to `referrald.session.referring`. The listing commands are in
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from referrald.errors import MailboxReferral, MalformedName
+from referrald.errors import MailboxReferral, MalformedName, NoPermission
 from referrald.mailmodel import FolderState
 from referrald.model import Serve
 from referrald.session import beyond, condstore, naming, recents, referring
@@ -110,7 +111,9 @@ def _codes(session: ReferralServer, opened: FolderState) -> list[Code]:
 async def close(session: ReferralServer) -> Answer:
     """Expunge silently and deselect (RFC 3501 section 6.4.2)."""
     if session.writable:
-        await session.folder.expunge()
+        # Who may not remove messages can close a mailbox all the same (RFC 4314 section 4).
+        with suppress(NoPermission):
+            await session.folder.expunge()
     await session.leave_mailbox()
     return ok("Mailbox closed.")
 

@@ -1,7 +1,7 @@
-"""MYRIGHTS, GETACL and LISTRIGHTS (RFC 4314), where an account has mailboxes with rights.
+"""Access rights (RFC 4314), where an account has mailboxes with rights.
 
-Rights are the operator's to give: SETACL and DELETEACL change nothing, and LISTRIGHTS says so, for
-it names no right that could be granted.
+In some accounts they are the operator's to give: SETACL and DELETEACL change nothing there, and
+LISTRIGHTS says so, for it names no right that could be granted.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from referrald.errors import MailboxReferral, NoPermission, NoSuchMailbox, WireError
 from referrald.session import beyond, elsewhere, naming
-from referrald.session.accounts import rights_of
+from referrald.session.accounts import grants_of, rights_of
 from referrald.session.table import Answer
 from referrald.wire.arguments import Arguments
 from referrald.wire.reader import Command
@@ -29,6 +29,7 @@ UNLIMITED: Final = "lrswipkxte"
 VIRTUAL: Final = (("c", "kx"), ("d", "te"))
 """Rights of RFC 2086, and the rights that they stand for (RFC 4314 section 2.1.1)."""
 
+MODES: Final = {"+": 1, "-": -1}
 FIXED: Final = no("Only the operator gives and takes rights.", Code("NOPERM"))
 _LETTERS = re.compile(rb'(?: |\A)"?([a-z0-9]*)"?\Z')
 _SHOWS: Final = frozenset("lrikxa")
@@ -48,8 +49,11 @@ def identifier(command: Command) -> tuple[str, str]:
     return name, who
 
 
-def change(command: Command) -> tuple[str, str]:
-    """Read SETACL: the mailbox, and whom it is about; the rights have to be such."""
+def change(command: Command) -> tuple[str, str, str, int]:
+    """Read SETACL: the mailbox, whom it is about, letters, and what is done with these.
+
+    They are added (1), removed (-1), or in place of all that there were (0).
+    """
     arguments = Arguments(command)
     name = arguments.mailbox()
     arguments.space()
@@ -57,9 +61,11 @@ def change(command: Command) -> tuple[str, str]:
     arguments.space()
     letters = arguments.astring().decode("latin-1")
     arguments.end()
-    if not set(letters[letters[:1] in ("+", "-") :]) <= {*STANDARD, "c", "d"}:
+    mode = MODES.get(letters[:1], 0)
+    letters = letters[mode != 0 :]
+    if not set(letters) <= {*STANDARD, "c", "d"}:
         raise WireError("Unknown right.")
-    return name, who
+    return name, who, letters, mode
 
 
 def _identifier(arguments: Arguments) -> str:
@@ -123,23 +129,46 @@ async def getacl(session: ReferralServer, name: str) -> Answer:
 
 
 async def listrights(session: ReferralServer, name: str, who: str) -> Answer:
-    """Tell which rights somebody has for good: there are no others to give (section 3.4)."""
+    """Tell which rights somebody has for good, and which can be given (section 3.4)."""
     account, name = await _here(session, name)
     if account is None:
         return elsewhere.NOT_HERE
-    letters = (await _administered(account, name)).get(who, "")
+    grants = grants_of(session)
+    if grants is None:
+        required, optional = (await _administered(account, name)).get(who, ""), ""
+    else:
+        await _administered(account, name)
+        required, optional = await grants.grantable(name, who)
+    each = [astring(letter.encode("ascii")) for letter in _whole(optional)]
     shown = naming.shown(session, name)
-    session.untagged(b"LISTRIGHTS", shown, astring(who.encode()), told(letters))
+    session.untagged(b"LISTRIGHTS", shown, astring(who.encode()), told(required), *each)
     return ok("Rights told.")
 
 
-async def refuse(session: ReferralServer, name: str, _who: str) -> Answer:
-    """Answer SETACL and DELETEACL (RFC 4314 sections 3.1 and 3.2)."""
+async def setacl(session: ReferralServer, name: str, who: str, letters: str, mode: int) -> Answer:
+    """Give or take rights (section 3.1)."""
     account, name = await _here(session, name)
     if account is None:
         return elsewhere.NOT_HERE
     await _visible(account, name)
-    return FIXED
+    grants = grants_of(session)
+    if grants is None:
+        return FIXED
+    await grants.grant(name, who, letters, mode)
+    return ok("Rights changed.")
+
+
+async def deleteacl(session: ReferralServer, name: str, who: str) -> Answer:
+    """Take all rights from somebody (section 3.2)."""
+    return await setacl(session, name, who, "", 0)
+
+
+async def may_move(session: ReferralServer) -> bool:
+    """Say whether messages can be taken out of the selected mailbox (RFC 6851 section 4.2)."""
+    account = rights_of(session)
+    if account is None:
+        return True
+    return {"t", "e"} <= set(await account.rights(session.selected_name))
 
 
 async def _here(session: ReferralServer, name: str) -> tuple[Any, str]:
@@ -163,6 +192,10 @@ async def _administered(account: Any, name: str) -> dict[str, str]:
 
 def told(letters: str) -> Wire:
     """Render rights, with those of RFC 2086 that follow from them."""
+    return astring(_whole(letters).encode("ascii"))
+
+
+def _whole(letters: str) -> str:
     known = "".join(letter for letter in STANDARD if letter in letters)
     more = "".join(old for old, members in VIRTUAL if not set(members).isdisjoint(letters))
-    return astring((known + more).encode("ascii"))
+    return known + more

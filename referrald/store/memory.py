@@ -59,6 +59,8 @@ class MemoryAccount:
         clock: Callable[[], float] = time.time,
         shared: Tree | None = None,
         pauses: Pauses | None = None,
+        *,
+        welcome: bool = True,
     ) -> None:
         self.user = user
         self._clock = clock
@@ -67,7 +69,8 @@ class MemoryAccount:
         self._shared = shared
         self._subscriptions: set[str] = set()
         self._add_subscription(INBOX)
-        self._own.get(INBOX).add(self._welcome())
+        if welcome:
+            self._own.get(INBOX).add(self._welcome())
 
     def _welcome(self) -> list[Draft]:
         date = formatdate(self._clock(), usegmt=True)
@@ -230,9 +233,18 @@ class MemoryStore:
         self._shared = Tree(public, clock) if public else None
         self._pauses = Pauses(reactor)
         self._accounts: dict[str, MemoryAccount] = {}
+        self._public = MemoryAccount("", clock, pauses=self._pauses, welcome=False)
 
     async def account(self, user: str) -> MemoryAccount:
         """Give the account of ``user``."""
         if user not in self._accounts:
             self._accounts[user] = MemoryAccount(user, self._clock, self._shared, self._pauses)
         return self._accounts[user]
+
+    async def existing(self, user: str) -> MemoryAccount | None:
+        """Give the account of ``user`` if somebody has asked for it before."""
+        return self._accounts.get(user)
+
+    async def public(self) -> MemoryAccount:
+        """Give the account whose mailboxes are public."""
+        return self._public

@@ -9,9 +9,12 @@ from referrald.testing.storeincoming import IncomingContract
 from referrald.testing.storemessages import MessagesContract
 from referrald.testing.storemodseqs import ModseqsContract
 from referrald.testing.storenames import NamesContract
+from referrald.testing.storepublic import PublicContract
 from referrald.testing.storerecents import RecentsContract
 from referrald.testing.storerenames import RenamesContract
 from referrald.testing.storesearch import SearchContract
+from referrald.testing.storeshared import SharedMessagesContract
+from referrald.testing.storesharing import SharingContract
 from referrald.testing.storetogether import TogetherContract
 
 
@@ -27,11 +30,16 @@ class MailStoreContract(
     SearchContract,
     TogetherContract,
     AccessContract,
+    SharingContract,
+    SharedMessagesContract,
+    PublicContract,
 ):
     """Mix into a `twisted.trial.unittest.TestCase` and say how the store is made.
 
     Implement `make_store`; implement `reopen` too if the store keeps mail for longer than it runs,
-    and `second_store` if several processes can work on it at once. ``users`` and ``too_much`` can
+    and `second_store` if several processes can work on it at once; `let` if it has public
+    mailboxes that are used by rights. ``users`` and ``too_much`` can
     be set where the store needs others. What is tested is what can be seen through `IMailStore`
-    alone; quotas, rights and what is ``\\Recent`` are where the accounts provide them.
+    alone; quotas, rights, what is ``\\Recent`` and what users share are where the accounts provide
+    them.
     """

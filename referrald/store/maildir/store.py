@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from weakref import WeakValueDictionary
 
 from zope.interface import implementer
 
+from referrald.errors import Unavailable
 from referrald.interfaces import ILifecycle, IMailStore
 from referrald.store.maildir.account import MaildirAccount
 from referrald.store.maildir.delivery import Limits
@@ -14,7 +16,7 @@ from referrald.store.maildir.disk import Step, no_step
 from referrald.store.maildir.keeper import Keeper, Opened, Pools
 from referrald.store.maildir.naming import root_of
 from referrald.store.maildir.watching import Rounds
-from referrald.workers import Inline, WorkerPool
+from referrald.workers import Inline, Pool, WorkerPool
 
 WORKERS = 8
 SEARCHERS = 4
@@ -26,7 +28,8 @@ QUEUE = 10_000
 class MaildirStore:
     """Mailboxes in Maildir++.
 
-    root: the directory of an account, see `root_of`. reactor: None where nothing else goes on (a
+    root: the directory of an account, see `root_of`. public_root: that of the account whose
+    mailboxes are public, where there is one. reactor: None where nothing else goes on (a
     command-line tool); all is done at once then, and nobody hears of other processes.
     """
 
@@ -35,11 +38,13 @@ class MaildirStore:
         root: str,
         reactor: Any = None,
         *,
+        public_root: str = "",
         limits: Limits | None = None,
         workers: int = WORKERS,
         step: Step = no_step,
     ) -> None:
         self.root = root
+        self.public_root = public_root
         self.limits = limits or Limits()
         self._pool: Any = Inline()
         self._searchers: Any = self._pool
@@ -68,13 +73,35 @@ class MaildirStore:
         if isinstance(self._pool, WorkerPool):
             await self._pool.stop()
 
+    @property
+    def pool(self) -> Pool:
+        """What runs what blocks, for those that belong to the store."""
+        pool: Pool = self._pool
+        return pool
+
     async def account(self, user: str) -> MaildirAccount:
         """Give the account of ``user``; its directory is made where it is missing."""
-        root = root_of(self.root, user)
+        return await self._account(user, root_of(self.root, user), self.limits)
+
+    async def existing(self, user: str) -> MaildirAccount | None:
+        """Give the account of ``user`` if it has a directory."""
+        try:
+            root = root_of(self.root, user)
+        except Unavailable:  # No user of that name can have mail here.
+            return None
+        there = await self._pool.run(os.path.isdir, root)
+        return await self._account(user, root, self.limits) if there else None
+
+    async def public(self) -> MaildirAccount:
+        """Give the account whose mailboxes are public; it may have as much as there is room for."""
+        limits = Limits(message=self.limits.message)
+        return await self._account("", self.public_root, limits)
+
+    async def _account(self, user: str, root: str, limits: Limits) -> MaildirAccount:
         keeper = self._keepers.get(root)
         if keeper is None:
             pools = Pools(blocking=self._pool, searching=self._searchers)
-            keeper = Keeper(root, pools, self._opened, self.limits, self._step)
+            keeper = Keeper(root, pools, self._opened, limits, self._step)
             self._keepers[root] = keeper
         account = MaildirAccount(user, keeper)
         await account.look()
