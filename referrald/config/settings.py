@@ -169,8 +169,8 @@ class AuthSection:
 class ServeSection:
     """The store for users whose home is here.
 
-    public, others: the first levels of names of public mailboxes, and of those of other users; empty
-    for none. rights: the file that says who may use them.
+    public, others: the first levels of names of public mailboxes, and of those of other users.
+    public_root, rights: where the former are, and the file that says who may use both.
     root: of one account, see `referrald.store.maildir.naming.root_of`. The limits are of one
     account, but for ``message_size``; 0 is none.
     """

@@ -171,7 +171,7 @@ def quiet(config: Config) -> Config:
     """Keep a trial from leaving anything: login lines in a file, or mailboxes on disk."""
     serve = config.serve
     if serve.store == "maildir":
-        serve = ServeSection(store="memory")
+        serve = ServeSection(store="memory", public=serve.public, others=serve.others)
     return attrs.evolve(config, serve=serve, log=attrs.evolve(config.log, logins="twisted"))
 
 

@@ -15,15 +15,16 @@ from typing import Any
 
 from zope.interface import implementer
 
-from referrald.errors import NoPermission, NoSuchMailbox
+from referrald.errors import NoSuchMailbox
 from referrald.interfaces import IMailAccount, IMailStore, IQuotas, IRights
 from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed, Quota
 from referrald.store import room as cost
 from referrald.store.contents import MemoryIncoming, whole
 from referrald.store.folder import MemoryFolder
 from referrald.store.mailbox import Draft, Mailbox
-from referrald.store.names import DELIMITER, INBOX, checked, is_below, undelimited
+from referrald.store.names import DELIMITER, INBOX, checked, undelimited
 from referrald.store.pausing import Pauses
+from referrald.store.rights import ALL
 from referrald.store.tree import Tree
 
 WELCOME = """\
@@ -37,17 +38,13 @@ Content-Type: text/plain; charset=us-ascii\r
 \r
 {text}\r
 """
-SHARED = "lrswipkxte"
-OWN = SHARED + "a"
-"""The letters of all rights but administration, and of all (RFC 4314 section 2.1)."""
-
 FIRST = ("Welcome home", "This mailbox lives in the memory of the server you logged in to.")
 SECOND = ("Nothing is kept", "It is gone when the server stops; a store on disk would keep it.")
 
 
 @implementer(IMailAccount, IQuotas, IRights)
 class MemoryAccount:
-    """One user's mailboxes, and those that are shared by all."""
+    """One user's mailboxes. welcome: INBOX has messages of ours to begin with."""
 
     delimiter = DELIMITER
     append_limit = cost.ACCOUNT_BYTES
@@ -57,7 +54,6 @@ class MemoryAccount:
         self,
         user: str,
         clock: Callable[[], float] = time.time,
-        shared: Tree | None = None,
         pauses: Pauses | None = None,
         *,
         welcome: bool = True,
@@ -66,7 +62,6 @@ class MemoryAccount:
         self._clock = clock
         self._pauses = pauses or Pauses()
         self._own = Tree(INBOX, clock)
-        self._shared = shared
         self._subscriptions: set[str] = set()
         self._add_subscription(INBOX)
         if welcome:
@@ -85,24 +80,16 @@ class MemoryAccount:
     def _now(self) -> datetime:
         return datetime.fromtimestamp(int(self._clock()), UTC)
 
-    def _tree(self, name: str) -> Tree:
-        shared = self._shared
-        if shared is not None and (name == shared.root or is_below(name, shared.root)):
-            return shared
-        return self._own
-
     def _find(self, name: str) -> Mailbox:
-        return self._tree(name).get(name)
+        return self._own.get(name)
 
     def namespaces(self) -> Namespaces:
-        """Give the prefixes of the namespaces."""
-        shared = () if self._shared is None else (self._shared.root + DELIMITER,)
-        return Namespaces(shared=shared)
+        """Give the prefixes of the namespaces: all is personal."""
+        return Namespaces()
 
     async def entries(self) -> list[MailboxEntry]:
-        """Name every mailbox, the shared ones among them."""
-        shared = [] if self._shared is None else self._shared.entries()
-        return sorted(self._own.entries() + shared, key=lambda entry: entry.name)
+        """Name every mailbox."""
+        return sorted(self._own.entries(), key=lambda entry: entry.name)
 
     async def subscriptions(self) -> frozenset[str]:
         """Name all that is subscribed."""
@@ -112,30 +99,25 @@ class MemoryAccount:
 
     async def quotas(self, name: str) -> Sequence[Quota]:
         """Give the one quota root of a mailbox."""
-        return [self._quota(self._tree(name))]
+        return [self._quota()]
 
     async def quota(self, root: str) -> Quota | None:
-        """Give a quota root by its name."""
-        trees = (self._own,) if self._shared is None else (self._own, self._shared)
-        return next((each for each in map(self._quota, trees) if each.root == root), None)
+        """Give the limit of the account, whose root has no name."""
+        return None if root else self._quota()
 
-    def _quota(self, tree: Tree) -> Quota:
-        """Give the limit of the account, whose root has no name, or of what all accounts share."""
-        room, root = tree.room, "" if tree is self._own else tree.root
-        return Quota(root=root, storage=(room.size - room.left, room.size))
+    def _quota(self) -> Quota:
+        room = self._own.room
+        return Quota(root="", storage=(room.size - room.left, room.size))
 
     async def rights(self, name: str) -> str:
-        """Give everything: to all users what is shared, to each what is the user's own."""
-        tree = self._tree(name)
-        if name not in tree:
+        """Give everything: it is all the user's own."""
+        if name not in self._own:
             raise NoSuchMailbox(name)
-        return SHARED if tree is self._shared else OWN
+        return ALL
 
     async def acl(self, name: str) -> Mapping[str, str]:
-        """Give the letters by identifier; those of shared mailboxes nobody administers."""
-        if await self.rights(name) != OWN:
-            raise NoPermission(name)
-        return {self.user: OWN}
+        """Give the letters by identifier."""
+        return {self.user: await self.rights(name)}
 
     # -- mailboxes ---------------------------------------------------------------------------
 
@@ -180,17 +162,16 @@ class MemoryAccount:
     async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox and the levels above it."""
         plain = undelimited(name)
-        self._tree(plain).create(plain, special_use)
+        self._own.create(plain, special_use)
 
     async def delete(self, name: str) -> None:
         """Remove a mailbox; what is below it stays."""
-        for gone in self._tree(name).delete(name):
+        for gone in self._own.delete(name):
             gone.tell()
 
     async def rename(self, old: str, new: str) -> None:
         """Give a mailbox and all below it a new name."""
-        plain = undelimited(new)
-        for touched in self._tree(old).rename(old, self._tree(plain), plain):
+        for touched in self._own.rename(old, undelimited(new)):
             touched.tell()
 
     async def subscribe(self, name: str) -> None:
@@ -219,26 +200,20 @@ def _plain(user: str) -> str:
 class MemoryStore:
     """The accounts of this process, made when first asked for.
 
-    public: the first level of the mailboxes that all accounts share; none when empty.
     clock: gives the seconds since the epoch. reactor: where there is one, long searches let it have
     a turn now and then.
     """
 
-    def __init__(
-        self, public: str = "", clock: Callable[[], float] = time.time, reactor: Any = None
-    ) -> None:
-        if DELIMITER in public or public.upper() == INBOX:
-            raise ValueError(f"not a name for public mailboxes: {public!r}")
+    def __init__(self, clock: Callable[[], float] = time.time, reactor: Any = None) -> None:
         self._clock = clock
-        self._shared = Tree(public, clock) if public else None
         self._pauses = Pauses(reactor)
         self._accounts: dict[str, MemoryAccount] = {}
-        self._public = MemoryAccount("", clock, pauses=self._pauses, welcome=False)
+        self._public = MemoryAccount("", clock, self._pauses, welcome=False)
 
     async def account(self, user: str) -> MemoryAccount:
         """Give the account of ``user``."""
         if user not in self._accounts:
-            self._accounts[user] = MemoryAccount(user, self._clock, self._shared, self._pauses)
+            self._accounts[user] = MemoryAccount(user, self._clock, self._pauses)
         return self._accounts[user]
 
     async def existing(self, user: str) -> MemoryAccount | None:

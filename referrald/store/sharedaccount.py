@@ -63,6 +63,9 @@ class SharedAccount:
         self.user = user
         self.own = own
         self.delimiter: str = own.delimiter
+        self.append_limit: int | None = own.append_limit
+        limits: Any = IQuotas(own, None)
+        self.resources: Sequence[str] = () if limits is None else limits.resources
         self._store = store
         self._prefixes = store.prefixes
         self.granting = store.granting
@@ -202,12 +205,6 @@ class SharedAccount:
         counts = await tree.account.statuses([*asked]) if asked else {}
         return {asked[inner]: count for inner, count in counts.items()}
 
-    @property
-    def append_limit(self) -> int | None:
-        """The bytes that a message may have, which are the same for all mailboxes of a store."""
-        limit: int | None = self.own.append_limit
-        return limit
-
     async def incoming(self, name: str, size: int) -> Any:
         """Get ready to take a message."""
         where = await self.may(name, "i")
@@ -265,12 +262,6 @@ class SharedAccount:
             await self.granting.rename(source.owner, source.key, target.key)
 
     # -- limits ------------------------------------------------------------------------------
-
-    @property
-    def resources(self) -> Sequence[str]:
-        """Name what is limited."""
-        quotas: Any = IQuotas(self.own, None)
-        return () if quotas is None else tuple(quotas.resources)
 
     async def quotas(self, name: str) -> list[Quota]:
         """Give what limits a mailbox: that is its owner's."""

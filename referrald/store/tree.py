@@ -15,7 +15,7 @@ from referrald.store.room import Room
 
 
 class Tree:
-    """The mailboxes of an account, or those that all accounts share.
+    """The mailboxes of an account.
 
     Above every name there are the names of its levels. ``root`` is there from the start and stays.
     A name without a mailbox is one that is ``\\Noselect``.
@@ -91,18 +91,15 @@ class Tree:
             del self._mailboxes[name]
             self.room.give(cost.mailbox(name))
 
-    def rename(self, old: str, target: Tree, new: str) -> list[Mailbox]:
-        """Give a mailbox and all below it names in ``target``; gives the mailboxes touched.
-
-        Across the border between trees each gets a new UIDVALIDITY.
-        """
+    def rename(self, old: str, new: str) -> list[Mailbox]:
+        """Give a mailbox and all below it other names; gives the mailboxes touched."""
         if old not in self._mailboxes:
             raise NoSuchMailbox(old)
         checked(new)
-        if new in target:
+        if new in self:
             raise MailboxExists(new)
         if old == INBOX:
-            return self._empty_into(target, new)
+            return self._empty_into(new)
         self._check_may_go(old)
         if is_below(new, old):
             raise NotPossible(public="A mailbox cannot be moved below itself.")
@@ -111,42 +108,25 @@ class Tree:
             for name in self._mailboxes
             if name == old or is_below(name, old)
         }
-        levels = [level for level in above(new) if level not in target]
-        self._pay(moved, target, levels)
-        for level in levels:
-            target._mailboxes[level] = target._new()
-        return [box for box in (self._hand(*pair, target) for pair in moved.items()) if box]
-
-    def _pay(self, moved: dict[str, str], target: Tree, levels: list[str]) -> None:
-        """Take the room that names and mailboxes need at their new place."""
-        freed = sum(map(cost.mailbox, moved))
+        levels = [level for level in above(new) if level not in self]
         needed = sum(map(cost.mailbox, (*moved.values(), *levels)))
-        if target is not self:
-            used = sum(box.used for box in map(self._mailboxes.get, moved) if box)
-            freed += used
-            needed += used
-        if target is self:
-            self.room.take(needed - freed)
-        else:
-            target.room.take(needed)
-            self.room.give(freed)
+        self.room.take(needed - sum(map(cost.mailbox, moved)))
+        for level in levels:
+            self._mailboxes[level] = self._new()
+        touched = []
+        for name, after in moved.items():
+            mailbox = self._mailboxes[after] = self._mailboxes.pop(name)
+            touched.append(mailbox)
+        return [mailbox for mailbox in touched if mailbox is not None]
 
-    def _hand(self, old: str, new: str, target: Tree) -> Mailbox | None:
-        """Give a mailbox another name, and another tree."""
-        mailbox = target._mailboxes[new] = self._mailboxes.pop(old)
-        if mailbox is not None and target is not self:
-            mailbox.room = target.room
-            mailbox.uid_validity = target._next_validity()
-        return mailbox
-
-    def _empty_into(self, target: Tree, new: str) -> list[Mailbox]:
+    def _empty_into(self, new: str) -> list[Mailbox]:
         """Move the messages of INBOX into a new mailbox (RFC 3501 section 6.3.5)."""
         inbox = self.get(INBOX)
-        made = target.create(new)
+        made = self.create(new)
         try:
-            inbox.move(inbox.all(), target.get(new))
+            inbox.move(inbox.all(), self.get(new))
         except Exception:
-            target.undo(made)
+            self.undo(made)
             raise
         return [inbox]
 

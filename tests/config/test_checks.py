@@ -244,7 +244,7 @@ class Served(ConfigTestCase):
             self.problems_of(serve={"public": "Public"}),
             [
                 "/d/r.toml: serve.public: there is no store to keep it in; "
-                'store = "memory", or leave public out'
+                'store = "maildir", or leave public out'
             ],
         )
         self.assertEqual(self.problems_of(serve={"public": "Public", "store": "memory"}), [])
@@ -268,10 +268,34 @@ class Served(ConfigTestCase):
         self.assertEqual(self.root("mail/%u"), ["there is no directory /d/mail"])
         self.assertEqual([self.root(good) for good in ("/%d/%n", "%u", "/mail-%n")], [[], [], []])
 
-    def test_mail_on_disk_has_nothing_that_all_share(self) -> None:
-        serve = {"store": "maildir", "root": "/%u", "public": "Public"}
-        (line,) = self.problems_of(serve=serve)
-        self.assertIn("serve.public: maildir has no mailboxes that all users share", line)
+    def shared(self, **more: str) -> list[str]:
+        found = self.problems_of(serve={"store": "maildir", "root": "/mail/%u", **more})
+        lead = "/d/r.toml: serve."
+        return [
+            line.removeprefix(lead).partition(";")[0] for line in found if "root: there" not in line
+        ]
+
+    def test_what_is_shared_on_disk_needs_files(self) -> None:
+        self.assertEqual(
+            self.shared(public="Public"), ["public_root: is missing", "rights: is missing"]
+        )
+        self.assertEqual(self.shared(others="Others"), ["rights: is missing"])
+        for key in ("public_root", "rights"):
+            files = {"public_root": "/p", "rights": "/r"}
+            for path in ("/mail/x", "/mail/x/y"):
+                self.assertEqual(
+                    self.shared(public="Public", **(files | {key: path})),
+                    [f"{key}: {path} would be the mail of a user as well"],
+                )
+        self.assertEqual(self.shared(public="Public", public_root="/p", rights="/r"), [])
+        self.assertEqual(self.shared(others="Others", rights="/mail2/x/r"),
+                         ["rights: there is no directory /mail2/x"])  # fmt: skip
+
+    def test_public_mailboxes_are_not_those_of_other_users(self) -> None:
+        (line,) = self.shared(public="X", others="X", public_root="/p", rights="/r")
+        self.assertEqual(line, "others: is the same as public")
+        for name in ("a/b", "inbox"):
+            self.assertEqual(len(self.shared(others=name, rights="/r")), 1)
 
 
 class Choices(ConfigTestCase):

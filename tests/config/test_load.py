@@ -139,7 +139,8 @@ class Problems(ConfigTestCase):
             self.problems_of(serve={"a\nb": 1}),
             [
                 '/d/r.toml: serve."a?b": there is no such key; known: '
-                "message_size, public, quota, quota_messages, root, store"
+                "message_size, others, public, public_root, quota, quota_messages, rights, root, "
+                "store"
             ],
         )
 

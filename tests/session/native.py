@@ -15,6 +15,9 @@ from referrald.routing.locations import Locations
 from referrald.routing.mailboxes import MailboxRouter, MailboxRouting
 from referrald.routing.policy import PolicySettings
 from referrald.store.memory import MemoryStore
+from referrald.store.sharedtrees import Prefixes
+from referrald.store.sharing import SharingStore
+from referrald.storing import open_to_all
 from referrald.testing import MemoryBackend
 from tests.session.support import Client, House
 
@@ -33,7 +36,12 @@ class Site:
     """bob lives here; ``carol`` lives elsewhere, and may read what is public here."""
 
     def __init__(
-        self, *contents: bytes, public: str = "Public", pauses: bool = False, **changes: Any
+        self,
+        *contents: bytes,
+        public: str = "Public",
+        others: str = "",
+        pauses: bool = False,
+        **changes: Any,
     ) -> None:
         self.clock = Clock()
         homes = {"bob": Home(), "carol": Home(servers=(OTHER,), public_here=True)}
@@ -51,7 +59,12 @@ class Site:
         self.routing.use(self.router)
         self.backend.watch(self._changed)
         reactor = self.clock if pauses else None
-        self.store = MemoryStore(public=public, clock=lambda: 1000.0, reactor=reactor)
+        self.store: Any = MemoryStore(clock=lambda: 1000.0, reactor=reactor)
+        if public or others:
+            prefixes = Prefixes(public=public, others=others)
+            self.store = SharingStore(self.store, open_to_all(), prefixes)
+        # Tests change what this account does; it is to be the same for sessions.
+        self.account = done(self.store.account("bob"))
         self.house = House(realm=MailRealm(self.store, self.routing, OWN), **changes)
         self.fill("INBOX", *contents)
 

@@ -71,11 +71,12 @@ class Decisions:
 
     def __init__(self) -> None:
         self.asked: list[Login] = []
+        self.here: set[str] = set()
         self.sent_away: list[tuple[str, str]] = []
 
     async def route(self, login: Login) -> Decision:
         self.asked.append(login)
-        return DECISIONS[login.user]
+        return Serve() if login.user in self.here else DECISIONS[login.user]
 
     def note_referred(self, user: str, peer: str, name: str = "") -> None:
         self.sent_away.append((user, peer))

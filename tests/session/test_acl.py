@@ -1,4 +1,4 @@
-"""ACL, as far as it is read: MYRIGHTS, GETACL, LISTRIGHTS (RFC 4314)."""
+"""ACL and RIGHTS=: MYRIGHTS, GETACL, LISTRIGHTS, SETACL, DELETEACL (RFC 4314)."""
 
 from __future__ import annotations
 
@@ -36,18 +36,47 @@ class Rights(SynchronousTestCase):
             self.assertTrue(answer.startswith(b"NO [NOPERM] "), command)
             self.assertEqual(untagged, [])
 
-    def test_listrights_names_no_right_that_could_be_granted(self) -> None:
-        for who, letters in ((b"bob", b"lrswipkxteacd"), (b"alice", b""), (b"anyone", b"")):
+    def test_listrights_names_what_can_be_given(self) -> None:
+        singles = [b"l", b"r", b"s", b"w", b"i", b"p", b"k", b"x", b"t", b"e", b"a", b"c", b"d"]
+        for who, letters in ((b"bob", [b"lrswipkxteacd"]), (b"alice", [b"", *singles]),
+                             (b"anyone", [b"", *singles])):  # fmt: skip
             _, untagged = say(self.client, b"LISTRIGHTS work " + who)
-            self.assertEqual(untagged, [[b"*", b"LISTRIGHTS", b"work", who, letters]])
+            self.assertEqual(untagged, [[b"*", b"LISTRIGHTS", b"work", who, *letters]])
 
-    def test_nobody_changes_rights(self) -> None:
+    def test_rights_are_given_and_taken(self) -> None:
+        for command, letters in (
+            (b"SETACL work alice lr", b"lr"),
+            (b"SETACL work alice +cd", b"lrkxtecd"),
+            (b"setacl work alice -ktx", b"lred"),
+            (b"SETACL work alice w", b"w"),
+        ):
+            self.assertEqual(say(self.client, command), (b"OK Rights changed.", []))
+            _, untagged = say(self.client, b"GETACL work")
+            self.assertEqual(untagged[0][3:], [b"bob", b"lrswipkxteacd", b"alice", letters])
+        for command in (b'SETACL work alice ""', b"DELETEACL work nobody"):
+            self.assertEqual(say(self.client, command)[0], b"OK Rights changed.")
+            self.assertEqual(say(self.client, b"GETACL work")[1][0][3:], [b"bob", b"lrswipkxteacd"])
+        say(self.client, b"SETACL work -alice r")
+        say(self.client, b"DELETEACL work -alice")
+        self.assertEqual(say(self.client, b"GETACL work")[1][0][3:], [b"bob", b"lrswipkxteacd"])
+
+    def test_the_owner_has_all_rights(self) -> None:
+        for command in (b"SETACL work bob lr", b"SETACL work -bob r", b"DELETEACL work bob"):
+            self.assertTrue(say(self.client, command)[0].startswith(b"NO [CANNOT] "), command)
+
+    def test_nobody_gives_rights_without_the_right_to(self) -> None:
+        for command in (b"SETACL Public/news alice lr", b"DELETEACL Public/news anyone"):
+            self.assertTrue(say(self.client, command)[0].startswith(b"NO [NOPERM] "), command)
+
+    def test_where_rights_are_the_operators_nobody_changes_them(self) -> None:
+        client = Site(public="").log_in(b"CREATE work")
         for command in (b"SETACL work alice lr", b"SETACL work alice +cd", b'SETACL work alice ""',
                         b"SETACL work -alice -lrswipkxtea", b"DELETEACL work bob"):  # fmt: skip
-            answer, _ = say(self.client, command)
-            self.assertTrue(answer.startswith(b"NO [NOPERM] "), command)
-        _, untagged = say(self.client, b"GETACL work")
-        self.assertEqual(untagged[0][3:], [b"bob", b"lrswipkxteacd"])
+            self.assertTrue(say(client, command)[0].startswith(b"NO [NOPERM] "), command)
+        for who, letters in ((b"bob", b"lrswipkxteacd"), (b"alice", b"")):
+            _, untagged = say(client, b"LISTRIGHTS work " + who)
+            self.assertEqual(untagged, [[b"*", b"LISTRIGHTS", b"work", who, letters]])
+        self.assertEqual(say(client, b"GETACL work")[1][0][3:], [b"bob", b"lrswipkxteacd"])
 
     def test_what_is_no_right_and_no_identifier_is_bad(self) -> None:
         for command in (b"SETACL work alice Q", b"SETACL work alice lrX", b"SETACL work alice lq",

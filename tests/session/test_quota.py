@@ -61,7 +61,7 @@ class Quotas(SynchronousTestCase):
             self.assertTrue(say(self.client, command)[0].startswith(b"BAD "), command)
 
     def test_an_append_beyond_the_limit_is_over_quota(self) -> None:
-        room = done(self.site.store.account("bob"))._own.room
+        room = done(self.site.store.account("bob")).own._own.room
         room.take(room.left - 1000)
         answer = self.client.say(b"x APPEND INBOX {2000+}\r\n%b\r\n" % (b"x" * 2000))
         self.assertIn(b"x NO [OVERQUOTA] ", answer)

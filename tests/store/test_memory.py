@@ -12,6 +12,8 @@ from referrald.interfaces import IMailAccount, IMailFolder, IMailStore
 from referrald.mailmodel import NewMessage
 from referrald.store.memory import FIRST, SECOND, MemoryAccount, MemoryStore
 from referrald.store.room import ACCOUNT_BYTES
+from referrald.store.sharedaccount import SharedAccount
+from tests.store.sharing import in_memory
 from tests.store.support import now
 
 
@@ -148,37 +150,28 @@ class Accounts(SynchronousTestCase):
 
 
 class Shared(SynchronousTestCase):
-    """The tree of public mailboxes."""
+    """Public mailboxes that everybody may use."""
 
     def setUp(self) -> None:
-        self.store = MemoryStore("Public", clock=lambda: 5000.5)
+        self.store = in_memory("lrswipkxte", clock=lambda: 5000.5)
         self.alice = now(self.store.account("alice"))
         self.bob = now(self.store.account("bob"))
 
-    def text(self, account: MemoryAccount, name: str) -> list[bytes | None]:
-        folder = now(account.open(name, False))
-        return [now(folder.content(uid)) for uid in now(folder.state()).uids]
-
-    def names(self, account: MemoryAccount) -> list[str]:
+    def names(self, account: SharedAccount) -> list[str]:
         return [entry.name for entry in now(account.entries())]
 
-    def test_everyone_has_its_root_from_the_start(self) -> None:
+    def test_everyone_has_their_top_from_the_start(self) -> None:
         for account in (self.alice, self.bob):
             self.assertEqual(account.namespaces().shared, ("Public/",))
             self.assertEqual(self.names(account), ["INBOX", "Public"])
             self.assertEqual(now(account.status("Public")).messages, 0)
         self.assertEqual(now(self.bob.subscriptions()), {"INBOX"})
 
-    def test_without_one_there_is_none(self) -> None:
+    def test_without_them_the_name_is_free(self) -> None:
         account = now(MemoryStore().account("bob"))
         self.assertEqual(account.namespaces().shared, ())
         now(account.create("Public/x"))
         self.assertEqual(self.names(account), ["INBOX", "Public", "Public/x"])
-
-    def test_its_name_is_one_level_and_not_inbox(self) -> None:
-        for name in ("a/b", "/", "INBOX", "inbox"):
-            self.assertRaises(ValueError, MemoryStore, name)
-        self.assertRaises(NotPossible, MemoryStore, "a\n")
 
     def test_what_one_does_there_the_other_sees(self) -> None:
         now(self.alice.create("Public/news"))
@@ -190,78 +183,44 @@ class Shared(SynchronousTestCase):
         self.assertEqual(heard, [1, 1])
         self.assertEqual(now(self.alice.status("Public/news")).unseen, 0)
         self.assertEqual(self.names(self.bob), ["INBOX", "Public", "Public/news"])
+        now(folder.close())
+        now(self.alice.append("Public/news", [NewMessage(content=b"x")]))
+        self.assertEqual(heard, [1, 1])
 
-    def test_its_root_stays(self) -> None:
-        for work in (self.alice.delete("Public"), self.alice.rename("Public", "mine")):
-            with self.assertRaises(NotPossible):
-                now(work)
-        with self.assertRaises(MailboxExists):
-            now(self.alice.create("Public"))
-        self.assertEqual(self.names(self.bob), ["INBOX", "Public"])
-
-    def test_its_room_is_its_own(self) -> None:
-        personal = self.alice._own.room.left
+    def test_their_room_is_their_own(self) -> None:
+        (before,) = now(self.alice.quotas("INBOX"))
         now(self.alice.append("Public", [NewMessage(content=bytes(ACCOUNT_BYTES - 10_000))]))
-        self.assertEqual(self.alice._own.room.left, personal)
+        self.assertEqual(now(self.alice.quotas("INBOX")), [before])
         with self.assertRaises(OverQuota):
             now(self.bob.append("Public", [NewMessage(content=bytes(10_000))]))
         now(self.bob.append("INBOX", [NewMessage(content=bytes(10_000))]))
+        (quota,) = now(self.bob.quotas("Public"))
+        self.assertEqual((quota.root, now(self.bob.quota("Public"))), ("Public", quota))
 
-    def test_a_rename_across_the_border_takes_messages_along(self) -> None:
-        rooms = self.alice._own.room, self.alice._shared.room  # type: ignore[union-attr]
-        before = [room.left for room in rooms]
-        now(self.alice.create("a/b"))
-        now(self.alice.append("a/b", [NewMessage(content=b"x", flags=("$Work",))]))
-        cost = before[0] - rooms[0].left
-        folder = now(self.alice.open("a/b", False))
-        now(self.alice.rename("a", "Public/a"))
-        self.assertEqual(self.names(self.bob), ["INBOX", "Public", "Public/a", "Public/a/b"])
-        self.assertEqual(self.names(self.alice), self.names(self.bob))
-        self.assertEqual(self.text(self.bob, "Public/a/b"), [b"x"])
-        self.assertEqual(rooms[0].left, before[0])
-        # The two names have become longer by "Public/".
-        self.assertEqual(before[1] - rooms[1].left, cost + 2 * 4 * len("Public/"))
-        with self.assertRaises(NoSuchMailbox):
-            now(folder.changes(1))
-        now(self.bob.rename("Public/a", "mine"))
-        self.assertEqual(self.text(self.bob, "mine/b"), [b"x"])
-        self.assertEqual(self.names(self.alice), ["INBOX", "Public"])
-        self.assertEqual(rooms[1].left, before[1])
-        now(self.bob.append("mine/b", [NewMessage(content=b"y")]))
-        self.assertEqual(rooms[1].left, before[1])
-
-    def test_uidvalidity_is_new_across_the_border(self) -> None:
-        """A name that had a mailbox before has another UIDVALIDITY then."""
-        seen = set()
-        for _ in range(3):
-            now(self.alice.create("a"))
-            now(self.alice.rename("a", "Public/a"))
-            seen.add(now(self.alice.status("Public/a")).uid_validity)
-            now(self.alice.delete("Public/a"))
-        self.assertEqual(len(seen), 3)
-
-    def test_without_room_on_the_other_side_nothing_moves(self) -> None:
-        now(self.alice.create("a"))
-        shared = self.alice._shared
-        assert shared is not None
-        shared.room.left = 2500
-        before = now(self.alice.entries())
-        now(self.alice.append("a", [NewMessage(content=b"x" * 500)]))
-        personal = self.alice._own.room.left
-        for old in ("a", "INBOX"):
-            with self.assertRaises(OverQuota):
-                now(self.alice.rename(old, "Public/a"))
-            self.assertEqual((self.alice._own.room.left, shared.room.left), (personal, 2500))
-        self.assertEqual(now(self.alice.entries()), before)
-        self.assertEqual(self.text(self.alice, "a"), [b"x" * 500])
-        self.assertEqual(now(self.alice.status("INBOX")).messages, 2)
-
-    def test_messages_can_be_moved_across_the_border(self) -> None:
+    def test_messages_can_be_moved_into_them(self) -> None:
         inbox = now(self.alice.open("INBOX", True))
         now(inbox.move([1], "Public"))
         now(inbox.copy([2], "Public"))
         self.assertEqual(now(self.bob.status("Public")).messages, 2)
         self.assertEqual(now(inbox.state()).uids, (2,))
+
+    def test_a_copy_for_which_there_is_no_room_leaves_nothing(self) -> None:
+        room = now(self.store.kept.public())._own.room
+        room.left = 2000
+        inbox = now(self.alice.open("INBOX", True))
+        now(self.alice.append("INBOX", [NewMessage(content=bytes(1900))]))
+        for work in (inbox.copy, inbox.move):
+            with self.assertRaises(OverQuota):
+                now(work([1, 2, 3], "Public"))
+            self.assertEqual(room.left, 2000)
+        self.assertEqual(now(inbox.state()).uids, (1, 2, 3))
+        self.assertEqual(now(self.bob.status("Public")).messages, 0)
+
+    def test_a_mailbox_of_ones_own_cannot_hide_them(self) -> None:
+        now(now(self.store.kept.account("bob")).create("Public/mine"))
+        self.assertEqual(self.names(self.bob), ["INBOX", "Public"])
+        with self.assertRaises(NoSuchMailbox):
+            now(self.bob.open("Public/mine", False))
 
 
 class Stores(SynchronousTestCase):

@@ -39,11 +39,6 @@ class Memory(MailStoreContract, TestCase):
         return MemoryStore()
 
 
-class MemoryWithPublic(Memory):
-    def make_store(self) -> MemoryStore:
-        return MemoryStore("Public")
-
-
 class MemorySeenAgain(Memory):
     """Its data are the store itself: a second look must find whatever there was."""
 
@@ -337,9 +332,9 @@ class TheSuiteItself(TestCase):
     def test_it_notices_a_rename_that_leaves_inferiors(self) -> None:
         rename = Tree.rename
 
-        def alone(box: Tree, old: str, target: Tree, new: str) -> list[Mailbox]:
+        def alone(box: Tree, old: str, new: str) -> list[Mailbox]:
             self.patch(tree, "is_below", lambda name, top: False)
-            return rename(box, old, target, new)
+            return rename(box, old, new)
 
         self.patch(Tree, "rename", alone)
         self.caught("test_a_rename_takes_along_what_is_below", error=NoSuchMailbox)
