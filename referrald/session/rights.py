@@ -15,7 +15,7 @@ from referrald.session.accounts import grants_of, rights_of
 from referrald.session.table import Answer
 from referrald.wire.arguments import Arguments
 from referrald.wire.reader import Command
-from referrald.wire.response import Code, Wire, astring, no, ok
+from referrald.wire.response import Code, StatusError, Wire, astring, no, ok
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -30,6 +30,9 @@ VIRTUAL: Final = (("c", "kx"), ("d", "te"))
 """Rights of RFC 2086, and the rights that they stand for (RFC 4314 section 2.1.1)."""
 
 MODES: Final = {"+": 1, "-": -1}
+ANYONE: Final = "anyone"
+NOT: Final = "-"
+NOBODY: Final = no("No user can have that name.", Code("CANNOT"))
 FIXED: Final = no("Only the operator gives and takes rights.", Code("NOPERM"))
 _LETTERS = re.compile(rb'(?: |\A)"?([a-z0-9]*)"?\Z')
 _SHOWS: Final = frozenset("lrikxa")
@@ -138,7 +141,7 @@ async def listrights(session: ReferralServer, name: str, who: str) -> Answer:
         required, optional = (await _administered(account, name)).get(who, ""), ""
     else:
         await _administered(account, name)
-        required, optional = await grants.grantable(name, who)
+        required, optional = await grants.grantable(name, _known(session, who))
     each = [astring(letter.encode("ascii")) for letter in _whole(optional)]
     shown = naming.shown(session, name)
     session.untagged(b"LISTRIGHTS", shown, astring(who.encode()), told(required), *each)
@@ -154,7 +157,7 @@ async def setacl(session: ReferralServer, name: str, who: str, letters: str, mod
     grants = grants_of(session)
     if grants is None:
         return FIXED
-    await grants.grant(name, who, letters, mode)
+    await grants.grant(name, _known(session, who), letters, mode)
     return ok("Rights changed.")
 
 
@@ -175,6 +178,17 @@ async def _here(session: ReferralServer, name: str) -> tuple[Any, str]:
     name = await naming.meant(session, name)
     await elsewhere.insist_here(session, name)
     return rights_of(session), name
+
+
+def _known(session: ReferralServer, who: str) -> str:
+    """Give an identifier with the user's name as it is known after a login."""
+    bare = who.removeprefix(NOT)
+    if bare == ANYONE:
+        return who
+    try:
+        return who[: len(who) - len(bare)] + session.door.authenticator.normalise(bare)
+    except ValueError:
+        raise StatusError(NOBODY) from None
 
 
 async def _visible(account: Any, name: str) -> str:

@@ -9,7 +9,7 @@ import attrs
 from zope.interface import implementer
 
 from referrald.errors import NoPermission, NoSuchMailbox
-from referrald.interfaces import IMailFolder
+from referrald.interfaces import IMailFolder, IRecents
 from referrald.mailmodel import Changes, Column, FolderState, Placed, Stored, StoredMessage
 from referrald.query import Found, Query
 from referrald.store import carrying, rights
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 READ_ONLY = "This mailbox is open for reading only."
 
 
-@implementer(IMailFolder)
+@implementer(IMailFolder, IRecents)
 class SharingFolder:
     """A mailbox of the user's own, whose messages can go into mailboxes of others as well.
 
-    folder: the `IMailFolder` of the account that has it.
+    folder: the `IMailFolder` and `IRecents` of the account that has it.
     """
 
     def __init__(self, name: str, folder: Any, account: SharedAccount, where: Where) -> None:
@@ -43,6 +43,11 @@ class SharingFolder:
         """Tell all that SELECT needs."""
         state: FolderState = await self.folder.state()
         return state
+
+    async def recent_from(self, last: int) -> int:
+        """Give the first UID of which nobody was told; they are now, up to ``last``."""
+        first: int = await self.folder.recent_from(last)
+        return first
 
     async def changes(self, since: int) -> Changes:
         """Tell what has happened since a state."""
@@ -168,6 +173,17 @@ class GuardedFolder(SharingFolder):
         letters = await self._check_readable()
         state = await super().state()
         return attrs.evolve(state, permanent=rights.settable(state.permanent, letters))
+
+    async def recent_from(self, last: int) -> int:
+        """Give the first UID of which nobody was told; who may only read takes nothing away."""
+        if self.writable or not self.folder.writable:
+            return await super().recent_from(last)
+        looking = await self._where.account.open(self._where.name, False)
+        try:
+            first: int = await looking.recent_from(last)
+        finally:
+            await looking.close()
+        return first
 
     async def changes(self, since: int) -> Changes:
         """Tell what has happened since a state."""

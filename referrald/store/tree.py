@@ -18,7 +18,7 @@ class Tree:
     """The mailboxes of an account.
 
     Above every name there are the names of its levels. ``root`` is there from the start and stays.
-    A name without a mailbox is one that is ``\\Noselect``.
+    A name without a mailbox is one that is ``\\Noselect``; it goes with the last one below it.
     """
 
     def __init__(self, root: str, clock: Callable[[], float] = time.time) -> None:
@@ -80,6 +80,7 @@ class Tree:
             self._mailboxes[name] = None
         else:
             self.undo([name])
+            self._tidy(name)
         if mailbox is None:
             return []
         mailbox.take(-mailbox.used)
@@ -117,7 +118,15 @@ class Tree:
         for name, after in moved.items():
             mailbox = self._mailboxes[after] = self._mailboxes.pop(name)
             touched.append(mailbox)
+        self._tidy(old)
         return [mailbox for mailbox in touched if mailbox is not None]
+
+    def _tidy(self, gone: str) -> None:
+        """Take away mere names that nothing is below of any more."""
+        for level in reversed(above(gone)):
+            mere = level in self._mailboxes and self._mailboxes[level] is None
+            if mere and not any(is_below(other, level) for other in self._mailboxes):
+                self.undo([level])
 
     def _empty_into(self, new: str) -> list[Mailbox]:
         """Move the messages of INBOX into a new mailbox (RFC 3501 section 6.3.5)."""

@@ -193,15 +193,20 @@ class NamesContract(StoreCase):
         await self.refused(NoSuchMailbox, put(account, "box", b"x"))
 
     @with_store
-    async def test_a_mere_name_goes_only_when_nothing_is_below(self, store: Any) -> None:
-        """RFC 3501 section 6.3.4 again."""
+    async def test_a_mere_name_stays_as_long_as_something_is_below(self, store: Any) -> None:
+        """It cannot be deleted itself (RFC 3501 section 6.3.4), and goes with the last one."""
         account, low = await self._noselect(store)
+        other = path(account, "box", "other")
+        await account.create(other)
         await self.refused(NotPossible, account.delete("box"))
         self.assertIn(low, await names(account))
         await account.delete(low)
-        if "box" in await names(account):
-            await account.delete("box")
+        self.assertIn("\\Noselect", await attributes(account, "box"))
+        await account.rename(other, "away")
         self.assertNotIn("box", await names(account))
+        await self.refused(NoSuchMailbox, account.delete("box"))
+        await account.create("box")
+        self.assertEqual(await attributes(account, "box"), ())
 
     @with_store
     async def test_a_mere_name_can_be_made_a_mailbox_again(self, store: Any) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from referrald.errors import NoPermission, NoSuchMailbox
-from referrald.interfaces import IQuotas
+from referrald.interfaces import IQuotas, IRecents
 from referrald.testing.storecase import (
     applied,
     contents,
@@ -165,6 +165,21 @@ class SharedMessagesContract(SharingCase):
             found = await there.changes(state.modseq)
             self.assertEqual(applied(state.uids, found), await uids(here))
             self.assertNotIn(first, await uids(here))
+
+    @with_store
+    async def test_who_may_only_read_leaves_messages_recent(self, store: Any) -> None:
+        """Whoever may change them is told of them."""
+        one, other, name = await self.sharing(store, READS, b"a")
+        folder = await other.open(name, True)
+        if IRecents(folder, None) is None:
+            self.skipTest("does not provide IRecents")
+        (uid,) = await uids(folder)
+        for _turn in range(2):
+            self.assertLessEqual(await folder.recent_from(uid), uid)
+        await self.give(one, "box", WORKS)
+        await folder.state()
+        self.assertLessEqual(await folder.recent_from(uid), uid)
+        self.assertLess(uid, await folder.recent_from(uid))
 
     @with_store
     async def test_who_may_no_longer_read_is_told_so(self, store: Any) -> None:

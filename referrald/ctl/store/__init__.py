@@ -10,6 +10,8 @@ directory of mbox files. Neither holds a mailbox in memory. The ends of lines be
 The user need not live here yet, but has to be one whose login is not refused as unknown. A store in
 memory ends with its process, so there is nothing to be done with one.
 
+"rights" shows and changes the table of rights on mailboxes that are shared.
+
 "check" looks at a user's mail on disk, "repair" puts right what can be without losing a message,
 and "reindex" makes the index anew from the files. All may be done while the server runs.
 
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from referrald.ctl.store import exporting, importing, listing, mending
+from referrald.ctl.store import exporting, granting, importing, listing, mending
 from referrald.ctl.terminal import Terminal
 
 VERBS = (
@@ -28,9 +30,7 @@ VERBS = (
     listing.CREATE,
     importing.IMPORT,
     exporting.EXPORT,
-    mending.CHECK,
-    mending.REPAIR,
-    mending.REINDEX,
+    *mending.VERBS,
 )
 
 
@@ -44,9 +44,18 @@ def add_arguments(parser: ArgumentParser) -> None:
             description=f"{verb.help}.",
             formatter_class=parser.formatter_class,
         )
-        made.add_argument("user", metavar="USER", help="the name as a client would send it")
+        if verb not in mending.VERBS:
+            made.add_argument("user", metavar="USER", help="the name as a client would send it")
         verb.add_arguments(made)
         made.set_defaults(store_verb=verb)
+    made = group.add_parser(
+        "rights",
+        help=granting.HELP,
+        description=f"{granting.HELP}.",
+        formatter_class=parser.formatter_class,
+    )
+    granting.add_arguments(made)
+    made.set_defaults(store_verb=granting)
 
 
 def run(arguments: Namespace, terminal: Terminal) -> int:

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 
 from referrald.errors import CorruptMailbox, NoSuchMailbox, ReferraldError
-from referrald.store.maildir import disk, folders, pending
+from referrald.store.maildir import disk, folders, pending, trees
 from referrald.store.maildir.filenames import split, unique
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import (
@@ -25,6 +25,8 @@ from referrald.store.maildir.index import (
 )
 from referrald.store.maildir.naming import name_of
 from referrald.store.maildir.scanning import Seen, look_for_folders, look_into
+from referrald.store.rights import Entries, Lists
+from referrald.store.rightsfile import RightsFile
 
 ABANDONED: Final = 36 * 3600
 """Seconds after which nobody is still writing a file in ``tmp`` (as maildir(5) has it)."""
@@ -206,3 +208,43 @@ def _mend_sizes(index: Index, folder: Folder) -> None:
         if os.path.exists(path) and os.stat(path).st_size != stored:
             os.rename(path, os.path.join(cur, unique() + info))
     look_into(index, folder, all_of_it=True)
+
+
+# -- rights ----------------------------------------------------------------------------------
+
+
+def check_rights(root: str, owner: str, table: RightsFile) -> list[Fault]:
+    """List what is wrong with the rights on the mailboxes of an owner."""
+    lists = table.lists(owner)
+    stale = [
+        Fault(mailbox=name, wrong=f"there is no such mailbox, and {_holders(lists[name])}")
+        for name in _without_mailbox(root, lists)
+    ]
+    return [Fault(wrong=f"{table.path}: {line}", mended=False) for line in table.faults()] + stale
+
+
+def _holders(entries: Entries) -> str:
+    names = ", ".join(sorted(entries)) or "nobody"
+    return f"{names} {'has' if len(entries) < 2 else 'have'} rights on it"
+
+
+def drop_rights(root: str, owner: str, table: RightsFile) -> None:
+    """Take away the lists of mailboxes that are not there."""
+    for name in _without_mailbox(root, table.lists(owner)):
+        table.drop(owner, name)
+
+
+def _without_mailbox(root: str, lists: Lists) -> list[str]:
+    """Name the mailboxes that have a list, and are not there; none where nobody can tell."""
+    wanted = [name for name in sorted(lists) if name]
+    if not wanted or not os.path.exists(os.path.join(root, INDEX)):
+        return []
+    try:
+        index = _opened(root)
+        try:
+            there = {entry.name for entry in trees.entries(index)}
+        finally:
+            index.close()
+    except (OSError, sqlite3.Error):
+        return []
+    return [name for name in wanted if name not in there]

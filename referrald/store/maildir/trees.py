@@ -7,6 +7,7 @@ as something is below it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from referrald.errors import HasChildren, MailboxExists, NoSuchMailbox, NotPossible
 from referrald.mailmodel import MailboxEntry
@@ -15,7 +16,10 @@ from referrald.store.maildir import delivery, disk, folders, pending
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index
 from referrald.store.maildir.naming import directory_of
-from referrald.store.names import INBOX, above, checked, is_below
+from referrald.store.names import DELIMITER, INBOX, above, checked, is_below
+
+AFTER: Final = chr(ord(DELIMITER) + 1)
+"""Ends the names that begin with a delimiter."""
 
 
 def entries(index: Index) -> list[MailboxEntry]:
@@ -35,7 +39,7 @@ def create(index: Index, name: str, special_use: Sequence[str] = ()) -> None:
         pending.recover(index)
         if folders.find(index, name) is not None:
             raise MailboxExists(name)
-        levels = [level for level in above(name) if folders.find(index, level) is None]
+        levels = _missing(index, name)
         with index.writing():
             for level in levels:
                 _make(index, level, directory_of(level))
@@ -43,6 +47,19 @@ def create(index: Index, name: str, special_use: Sequence[str] = ()) -> None:
             disk.sync(index.root)
             index.step("recorded")
         index.step("committed")
+
+
+def _missing(index: Index, name: str) -> list[str]:
+    """Name the levels above a name that are not there; a mere name is, and stays one."""
+    return [
+        level
+        for level in above(name)
+        if index.database.execute(
+            "SELECT 1 FROM folders WHERE name = ? OR (name > ? AND name < ?) LIMIT 1",
+            (level, level + DELIMITER, level + AFTER),
+        ).fetchone()
+        is None
+    ]
 
 
 def _make(index: Index, name: str, directory: str, uses: Sequence[str] = ()) -> None:
@@ -96,7 +113,7 @@ def rename(index: Index, old: str, new: str) -> list[int]:
 
 
 def _rename(index: Index, new: str, moves: Sequence[tuple[Folder, str, str]]) -> None:
-    levels = [level for level in above(new) if folders.find(index, level) is None]
+    levels = _missing(index, new)
     with index.writing() as database:
         for folder, name, directory in moves:
             database.execute(
