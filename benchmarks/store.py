@@ -3,8 +3,9 @@
     python -m benchmarks.store [--messages 100000] [--rounds 3] [--json FILE]
 
 All work on copies of one Maildir. The server runs on one core, the load on another; only what the
-server's processes use is counted. Every operation is done once before it is measured, so that each
-server has in its index what it wants to have there. Peers take turns, and medians are compared.
+server's processes use is counted. First the mailbox is opened without an index; everything else is
+done once before it is measured, so that each server has in its index what it wants to have there.
+Servers take turns, and medians are compared.
 """
 
 from __future__ import annotations
@@ -17,95 +18,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from benchmarks import storemail, storepeers
+from benchmarks import storemail, storereport
 from benchmarks.peers import Peer
 from benchmarks.processes import cpu_seconds, memory_kib
 from benchmarks.running import run
-from benchmarks.storeclient import Client
-from benchmarks.storemail import RARE
+from benchmarks.storeclient import Client, Late
+from benchmarks.storeops import FIRST, MAILBOXES, NAMES, OPERATIONS, USERS, Operation
+from benchmarks.storepeers import MAKERS, Contender
 
 LOAD_CORE = 1
-INDEX, ELSEWHERE, FASTER = 1.5, 3.0, 10.0
-"""Times Dovecot's CPU that are allowed, and times that pymap has to be slower."""
+SESSIONS = 20
+"""Sessions whose memory is measured, all at the same time."""
 
-HOLD_MS, SESSION_MIB = 20.0, 8.0
-MAILBOXES, NAMES = 500, 5000
-USERS = ["big", "many", "lots"]
-"""Who has the large mailbox, 500 mailboxes, 5,000 of them."""
-
-
-@attrs.frozen(kw_only=True)
-class Operation:
-    """One figure. work: done in a session on the large mailbox (or as that user), so often.
-
-    after: puts things back, and is not measured.
-    """
-
-    name: str
-    work: Callable[[Client, int], None]
-    limit: float
-    times: int = 1
-    user: str = "big"
-    after: Callable[[Client], None] = lambda client: None
-
-
-def _fetch(items: str) -> Callable[[Client, int], None]:
-    def work(client: Client, number: int) -> None:
-        first = number % max(1, client.exists - 1000) + 1
-        client.say(f"FETCH {first}:{first + 999} ({items})")
-
-    return work
-
-
-def _store(client: Client, number: int) -> None:
-    sign = "+-"[number % 2]
-    client.say(f"STORE 1:{min(10_000, client.exists)} {sign}FLAGS.SILENT (\\Flagged)")
-
-
-def _append(client: Client, number: int) -> None:
-    client.append("Appended", b"Subject: appended\r\n\r\n" + b"x" * 2000 + b"\r\n")
-
-
-def _move(client: Client, number: int) -> None:
-    last = client.exists
-    client.say(f"MOVE {max(1, last - 999)}:{last} Target")
-
-
-def _move_back(client: Client) -> None:
-    client.select("Target")
-    client.say("MOVE 1:* INBOX")
-    client.select("INBOX")
-
-
-def _status(client: Client, number: int) -> None:
-    for mailbox in range(MAILBOXES):
-        client.say(f"STATUS box{mailbox} (MESSAGES UNSEEN UIDNEXT)")
-
-
-OPERATIONS = (
-    Operation(name="SELECT", work=lambda c, n: c.select("INBOX"), limit=INDEX, times=50),
-    Operation(name="FETCH 1:* (UID FLAGS)", work=lambda c, n: c.say("FETCH 1:* (UID FLAGS)"),
-              limit=INDEX, times=10),
-    Operation(name="1,000 ENVELOPE", work=_fetch("ENVELOPE"), limit=INDEX, times=20),
-    Operation(name="1,000 BODYSTRUCTURE", work=_fetch("BODYSTRUCTURE"), limit=INDEX, times=20),
-    Operation(name="STORE 10,000", work=_store, limit=ELSEWHERE, times=2),
-    Operation(name="SEARCH flag", work=lambda c, n: c.say("SEARCH UNSEEN"), limit=INDEX, times=50),
-    Operation(name="SEARCH subject", work=lambda c, n: c.say(f"SEARCH SUBJECT {RARE}"),
-              limit=INDEX),
-    Operation(name="SEARCH body (a tenth)",
-              work=lambda c, n: c.say(f"SEARCH 1:{c.exists // 10} BODY {RARE}"), limit=ELSEWHERE),
-    Operation(name="APPEND", work=_append, limit=ELSEWHERE, times=100),
-    Operation(name="MOVE 1,000", work=_move, limit=ELSEWHERE, after=_move_back),
-    Operation(name="STATUS of 500", work=_status, limit=INDEX, user="many"),
-    Operation(name="LIST of 5,000", work=lambda c, n: c.say('LIST "" "*"'), limit=INDEX,
-              user="lots"),
-)  # fmt: skip
+SLOW = frozenset({"pymap"})
+"""Servers of which everything is done only once, and that have a deadline."""
 
 
 def make_mail(root: Path, messages: int) -> None:
@@ -151,148 +83,211 @@ class Holds:
 
 @attrs.define(kw_only=True)
 class Figure:
-    """What one operation costs: seconds of CPU and of waiting, and the longest hold."""
+    """What one operation costs: seconds of CPU and of waiting, and the longest holds.
+
+    late: it did not end in the time that it had.
+    """
 
     cpu: list[float] = attrs.field(factory=list)
     wall: list[float] = attrs.field(factory=list)
     hold: list[float] = attrs.field(factory=list)
+    late: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """Give the medians."""
+        if self.late or not self.cpu:
+            return {"late": True}
+        middle = {"cpu": statistics.median(self.cpu), "wall": statistics.median(self.wall)}
+        if self.hold:
+            middle |= {"hold": statistics.median(self.hold), "longest": max(self.hold)}
+        return middle
 
 
-def measure_operation(peer: Peer, operation: Operation, figure: Figure) -> None:
-    """Do an operation so often as it says, in a session of its own, and once more before it."""
-    client = Client(peer.clear, operation.user)
-    client.select("INBOX")
-    operation.work(client, 0)
-    operation.after(client)
-    # Once is slow enough with pymap.
-    times = 1 if peer.name == "pymap" else operation.times
-    used, began = cpu_seconds(peer.pid), time.perf_counter()
+Figures = dict[str, dict[str, Figure]]
+
+
+def _client(one: Contender, user: str) -> Client:
+    return Client(one.running.clear, user, one.patience)
+
+
+def _timed(one: Contender, work: Any, times: int, figure: Figure) -> None:
+    used, began = cpu_seconds(one.running.pid), time.perf_counter()
     for number in range(1, times + 1):
-        operation.work(client, number)
+        work(number)
     figure.wall.append((time.perf_counter() - began) / times)
-    figure.cpu.append((cpu_seconds(peer.pid) - used) / times)
-    operation.after(client)
-    # Once more: what asks all the time takes some CPU itself.
-    with Holds(peer) as holds:
-        operation.work(client, 0)
-    figure.hold.append(holds.longest)
-    operation.after(client)
+    figure.cpu.append((cpu_seconds(one.running.pid) - used) / times)
+
+
+def measure_first(one: Contender, figures: dict[str, Figure]) -> None:
+    """Do what is done while there is no index of the large mailbox."""
+    one.stop()
+    one.forget()
+    one.start()
+    client = _client(one, "big")
+    for operation in FIRST:
+        _timed(one, lambda number, o=operation: o.work(client, number), 1, figures[operation.name])
+        _note(one, operation, figures)
+    if one.name == "referrald":
+        with Holds(one.running) as holds:
+            client.say("FETCH 1:1000 (FLAGS ENVELOPE)")
+        figures[FIRST[-1].name].hold.append(holds.longest)
+    client.say("FETCH 1:* (FLAGS BODYSTRUCTURE)")
     client.close()
 
 
-def session_memory(peer: Peer) -> float:
-    """Give the MiB that one more session on the large mailbox takes."""
-    clients = []
-    before = memory_kib(peer.pid)
-    for _ in range(4):
-        clients.append(Client(peer.clear, "big"))
-        clients[-1].select("INBOX")
-        clients[-1].say("FETCH 1:* (UID FLAGS)")
-    used = memory_kib(peer.pid) - before
+def measure_operation(one: Contender, operation: Operation, figure: Figure) -> None:
+    """Do an operation so often as it says, in a session of its own, and once more before it."""
+    client = _client(one, operation.user)
+    client.select("INBOX")
+    if one.name not in SLOW:
+        operation.work(client, 0)
+        operation.after(client)
+    times = 1 if one.name in SLOW else operation.times
+    _timed(one, lambda number: operation.work(client, number), times, figure)
+    operation.after(client)
+    if one.name == "referrald":
+        # Once more: what asks all the time takes some CPU itself.
+        with Holds(one.running) as holds:
+            operation.work(client, 0)
+        figure.hold.append(holds.longest)
+        operation.after(client)
+    client.close()
+
+
+def session_memory(one: Contender) -> tuple[float, float]:
+    """Give the MiB of one more session on the large mailbox: at rest, and in a long FETCH.
+
+    The process is a new one, in which one session has done the same before and stays. None of the
+    clients reads the answer before all have asked.
+    """
+    one.restart()
+    command, pid = "FETCH 1:* (UID FLAGS)", one.running.pid
+    clients = [_ready(one, command)]
+    before = memory_kib(pid)
+    for _ in range(SESSIONS):
+        clients.append(_ready(one, command))
+    resting = memory_kib(pid) - before
+    tags = [client.begin(command) for client in clients[1:]]
+    time.sleep(2)
+    fetching = memory_kib(pid) - before
+    for client, tag in zip(clients[1:], tags, strict=True):
+        client.end(tag)
     for client in clients:
         client.close()
-    return used / len(clients) / 1024
+    return resting / SESSIONS / 1024, fetching / SESSIONS / 1024
+
+
+def _ready(one: Contender, command: str) -> Client:
+    client = _client(one, "big")
+    client.select("INBOX")
+    client.say(command)
+    return client
 
 
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    """Measure every peer; give all figures."""
+    """Measure every server; give all figures."""
     os.sched_setaffinity(0, {LOAD_CORE})
-    mail = folder / "mail"
-    make_mail(mail, options.messages)
-    found: dict[str, Any] = {"messages": options.messages, "peers": {}}
-    with_peers = list(_peers(folder, mail, options.only))
-    figures = {
-        peer.name: {operation.name: Figure() for operation in OPERATIONS} for peer in with_peers
-    }
+    mail = Path(options.mail) if options.mail else folder / "mail"
+    if not mail.exists():
+        make_mail(mail, options.messages)
+    operations = [o for o in OPERATIONS if not options.operations or _asked(o, options.operations)]
+    servers = _servers(folder, mail, options)
     try:
-        for peer in with_peers:
-            found["peers"][peer.name] = {"version": peer.version, "first": _first(peer)}
-        for _ in range(options.rounds):
-            for operation in OPERATIONS:
-                for peer in with_peers:
-                    figure = figures[peer.name][operation.name]
-                    measure_operation(peer, operation, figure)
-                    print(
-                        f"{peer.name}: {operation.name}: {figure.wall[-1]:.3f} s", file=sys.stderr
-                    )
-        for peer in with_peers:
-            found["peers"][peer.name] |= {
-                "memory": session_memory(peer),
-                "operations": {
-                    name: {
-                        "cpu": statistics.median(figure.cpu),
-                        "wall": statistics.median(figure.wall),
-                        "hold": max(figure.hold),
-                    }
-                    for name, figure in figures[peer.name].items()
-                },
-            }
+        figures = _rounds(servers, operations, options.rounds, first=not options.operations)
+        memory = {one.name: _memory(one) for one in servers} if not options.operations else {}
+        versions = {one.name: one.running.version for one in servers}
     finally:
-        for peer in with_peers:
-            peer.__exit__(None, None, None)
-    return found
-
-
-def _first(peer: Peer) -> float:
-    """Open the large mailbox for the first time, and have everything put into the index."""
-    client = Client(peer.clear, "big")
-    began = time.perf_counter()
-    client.select("INBOX")
-    took = time.perf_counter() - began
-    client.say("FETCH 1:* (FLAGS ENVELOPE BODYSTRUCTURE)")
-    client.close()
-    return took
-
-
-def _peers(folder: Path, mail: Path, only: list[str]) -> Iterator[Peer]:
-    makers: dict[str, Callable[[Path, Path], Peer | None]] = {
-        "referrald": lambda place, copy: storepeers.referrald(place, copy, USERS),
-        "Dovecot": storepeers.dovecot,
-        "pymap": lambda place, copy: storepeers.pymap(place, copy, USERS),
+        for one in servers:
+            one.stop()
+    told = {
+        name: {operation: figure.told() for operation, figure in each.items()}
+        for name, each in figures.items()
     }
-    for name, make in makers.items():
-        if only and name not in only:
+    return {
+        "messages": options.messages,
+        "rounds": options.rounds,
+        "deadline": options.deadline,
+        "versions": versions,
+        "figures": told,
+        "memory": memory,
+    }
+
+
+def _asked(operation: Operation, names: Iterable[str]) -> bool:
+    return any(name.lower() in operation.name.lower() for name in names)
+
+
+def _rounds(
+    servers: list[Contender], operations: list[Operation], rounds: int, *, first: bool
+) -> Figures:
+    every = [*(FIRST if first else ()), *operations]
+    figures: Figures = {one.name: {each.name: Figure() for each in every} for one in servers}
+    for number in range(rounds if first else 0):
+        for one in servers:
+            if one.name not in SLOW or number == 0:
+                _in_time(one, figures, FIRST, lambda o=one: measure_first(o, figures[o.name]))
+    for number in range(rounds):
+        for operation in operations:
+            for one in servers:
+                figure = figures[one.name][operation.name]
+                if one.name in SLOW and number:
+                    continue
+                work = lambda o=one, f=figure, w=operation: measure_operation(o, w, f)  # noqa: E731
+                if _in_time(one, figures, [operation], work):
+                    _note(one, operation, figures[one.name])
+    return figures
+
+
+def _in_time(one: Contender, figures: Figures, operations: Iterable[Operation], work: Any) -> bool:
+    """Do something; where that is late, note it and have a new process."""
+    try:
+        work()
+    except (Late, RuntimeError, OSError) as error:
+        if one.name not in SLOW:
+            raise
+        print(f"{one.name}: {type(error).__name__} {error}", file=sys.stderr)
+        for operation in operations:
+            figure = figures[one.name][operation.name]
+            figure.late = not figure.cpu
+        one.restart()
+        return False
+    return True
+
+
+def _note(one: Contender, operation: Operation, figures: dict[str, Figure]) -> None:
+    figure = figures[operation.name]
+    cpu, wall = figure.cpu[-1] * 1e3, figure.wall[-1] * 1e3
+    print(f"{one.name}: {operation.name}: {cpu:.1f} ms ({wall:.1f})", file=sys.stderr)
+
+
+def _memory(one: Contender) -> tuple[float, float] | None:
+    if one.name in SLOW:
+        try:
+            return session_memory(one)
+        except (Late, RuntimeError, OSError):
+            one.restart()
+            return None
+    return session_memory(one)
+
+
+def _servers(folder: Path, mail: Path, options: argparse.Namespace) -> list[Contender]:
+    servers = []
+    for name, (make, indexes) in MAKERS.items():
+        if options.only and name not in options.only:
             continue
         copy = folder / f"mail-{name}"
         # File by file the same: a server that changes one writes a new one.
         subprocess.run(["cp", "-al", str(mail), str(copy)], check=True)
-        peer = make(folder / name, copy)
-        if peer is None:
+        one = Contender(
+            name=name, make=make, indexes=indexes, folder=folder / name, mail=copy, users=USERS,
+            patience=options.deadline if name in SLOW else 1800.0,
+        )  # fmt: skip
+        if one.start():
+            servers.append(one)
+        else:
             print(f"{name} is not there")
             shutil.rmtree(copy)
-        else:
-            yield peer
-
-
-def report(found: dict[str, Any]) -> None:
-    """Print the figures, and how they compare."""
-    ours, others = found["peers"].pop("referrald", None), found["peers"]
-    if ours is None:
-        return
-    print(f"{found['messages']} messages; ms of CPU (wall); × Dovecot's CPU; longest hold in ms")
-    for operation in OPERATIONS:
-        mine = ours["operations"][operation.name]
-        cells = [f"{operation.name:22}{mine['cpu'] * 1e3:9.1f} ({mine['wall'] * 1e3:.1f})"]
-        for name, limit in (("Dovecot", operation.limit), ("pymap", 1 / FASTER)):
-            if name in others:
-                cells.append(
-                    _against(name, mine, others[name]["operations"][operation.name], limit)
-                )
-        held = mine["hold"] * 1e3
-        cells.append(f"hold {held:.1f} {'good' if held <= HOLD_MS else 'MISSED'}")
-        print("  ".join(cells))
-    first = {name: peer["first"] for name, peer in {"referrald": ours, **others}.items()}
-    print("first SELECT, s: " + ", ".join(f"{name} {took:.2f}" for name, took in first.items()))
-    memory = ours["memory"]
-    verdict = "good" if memory <= SESSION_MIB else "MISSED"
-    print(f"a session more: {memory:.1f} MiB ({verdict}, must be {SESSION_MIB:.0f})")
-
-
-def _against(name: str, mine: dict[str, float], other: dict[str, float], limit: float) -> str:
-    """Compare CPU; what is below the clock's tick is taken for a tick."""
-    ratio = mine["cpu"] / max(other["cpu"], 1e-4)
-    verdict = "good" if ratio <= limit else "MISSED"
-    return f"{name} {other['cpu'] * 1e3:.1f} ({other['wall'] * 1e3:.1f}) × {ratio:.2f} {verdict}"
+    return servers
 
 
 def main() -> None:
@@ -300,8 +295,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--messages", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=[], help="peers, such as referrald")
-    run(parser, measure, report)
+    parser.add_argument("--only", nargs="*", default=[], help="servers, such as referrald")
+    parser.add_argument("--operations", nargs="*", default=[], help="parts of names of operations")
+    parser.add_argument("--deadline", type=float, default=60.0, help="seconds that pymap has")
+    parser.add_argument("--mail", help="where the mail is kept, made if it is not there")
+    run(parser, measure, storereport.report)
 
 
 if __name__ == "__main__":
