@@ -49,8 +49,10 @@ async def fetch(
     how = plan(items, by_uid=by_uid, since=since is not None, modseqs=session.condstore)
     uids, numbers = view.uids_of(runs), array(UIDS, chain.from_iterable(runs))
     work = _Fetching(session, how, since)
-    for at in range(0, len(uids), how.size):
-        await work.batch(uids[at : at + how.size], numbers[at : at + how.size])
+    at, size = 0, how.size
+    while at < len(uids):
+        sent = await work.batch(uids[at : at + size], numbers[at : at + size])
+        at, size = at + size, how.next_size(size, sent)
     if work.missing and not by_uid:
         return GONE if work.missing == len(uids) else SOME_GONE
     return ok("Fetched.")
@@ -66,8 +68,8 @@ class _Fetching:
         self._since = since
         self._pace = Pace(session.door.clock, session.door.wheel)
 
-    async def batch(self, uids: Sequence[int], numbers: Sequence[int]) -> None:
-        """Answer for some messages."""
+    async def batch(self, uids: Sequence[int], numbers: Sequence[int]) -> int:
+        """Answer for some messages; gives the bytes that took, where nothing was read."""
         how, session = self._plan, self._session
         rows = await session.folder.rows(uids, how.columns)
         if "flags" in how.columns:
@@ -80,11 +82,15 @@ class _Fetching:
             at, since = how.index("modseq"), self._since
             newer = [pair for pair in zip(numbers, rows, strict=True) if pair[1][at] > since]
             numbers, rows = [pair[0] for pair in newer], [pair[1] for pair in newer]
+        lines = b""
         if how.reads:
             await self._read(list(zip(numbers, rows, strict=True)))
-        elif rows and await session.send((how.lines(numbers, rows),)):
-            self._pace.rested()
+        elif rows:
+            lines = how.lines(numbers, rows)
+            if await session.send((lines,)):
+                self._pace.rested()
         await self._pace.breathe()
+        return len(lines)
 
     async def _read(self, messages: Sequence[Numbered]) -> None:
         """Send messages, or parts of them."""

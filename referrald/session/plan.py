@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any, Final
 
 import attrs
@@ -27,11 +28,14 @@ COLUMNS: Final[dict[Item, tuple[Column, bytes]]] = {
     PLAIN[b"BODYSTRUCTURE"]: ("structure", b"BODYSTRUCTURE %b"),
 }
 CHEAP: Final = frozenset({"flags", "modseq", "size", "received"})
-MANY: Final = 1000
+MANY: Final = 4000
 """Messages that are asked of a mailbox at a time, where that is cheap."""
 
 SOME: Final = 100
-"""Where a mailbox may have to look into each message."""
+"""Where a mailbox may have to look into each message, to begin with."""
+
+MORE, MUCH = 1000, 131_072
+"""How many are asked for later, at most, while the answers have no more bytes than that."""
 
 FEW: Final = 32
 """Where each message is read and sent; they are marked as seen together."""
@@ -61,29 +65,29 @@ class Plan:
             return FEW
         return MANY if CHEAP.issuperset(self.columns) else SOME
 
+    def next_size(self, size: int, sent: int) -> int:
+        """How many messages to ask for next, when the answers for ``size`` took ``sent`` bytes."""
+        if self.size != SOME or not sent:
+            return size
+        return max(1, min(2 * size, MORE, size * MUCH // sent))
+
     def index(self, column: Column) -> int:
         """Give the place of a column in a row."""
         return self.columns.index(column) + 1
 
     def lines(self, numbers: Iterable[int], rows: Sequence[tuple[Any, ...]]) -> bytes:
-        """Render the responses for messages of which nothing has to be read."""
+        """Render the responses for messages, one at least, of which nothing has to be read."""
         first, last = (0 if self.uid else 1), 1 + len(self.told)
         items = [COLUMNS[item][1] for item in self.told]
         items += [label.replace(b"%", b"%%") + b" %b" for label, _render in self.fields]
         form = b"* %d FETCH (" + b" ".join([b"UID %d"] * self.uid + items) + b")\r\n"
-        if self.fields:
-            renders = [render for _label, render in self.fields]
-            filled = [
-                form % (number, *row[first:last], *[render(row[-1]) for render in renders])
-                for number, row in zip(numbers, rows, strict=True)
-            ]
-        elif first == 0 and last == 1 + len(self.columns):
-            filled = [form % (number, *row) for number, row in zip(numbers, rows, strict=True)]
-        else:
-            filled = [
-                form % (number, *row[first:last]) for number, row in zip(numbers, rows, strict=True)
-            ]
-        return b"".join(filled)
+        columns: list[Iterable[Any]] = [*zip(*rows, strict=True)]
+        common = columns[-1]
+        columns = columns[first:last]
+        columns += [map(render, common) for _label, render in self.fields]
+        # One form for all of them: that is twice as fast as one after the other.
+        values = chain.from_iterable(zip(numbers, *columns, strict=True))
+        return form * len(rows) % tuple(values)
 
     def opening(self, number: int, row: Sequence[Any], more: Sequence[Item] = ()) -> bytes:
         """Render the beginning of a response, as far as it is told out of a row.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Final
 
 from referrald.errors import ReferraldError
@@ -33,8 +35,11 @@ from referrald.wire.sets import Spelling
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
 
-PIECE: Final = 2000
+PIECE: Final = 10_000
 """Messages whose numbers are found out at a time."""
+
+CLOSE: Final = 10
+"""Messages for each one found, at most, where all are looked at."""
 
 MAX_SAVED: Final = 1_000_000
 """Messages that a session remembers of a search (four bytes each)."""
@@ -103,14 +108,31 @@ class _Told:
 
     async def look_up(self) -> None:
         """Find the message numbers; what the client does not know of is left out."""
-        known, place = self._view.uids, 0
+        known = self._view.uids
         for at in range(0, len(self._found.uids), PIECE):
-            for uid in self._found.uids[at : at + PIECE]:
-                place = bisect_left(known, uid, place)
-                if place < len(known) and known[place] == uid:
-                    self.uids.append(uid)
-                    self.names.append(uid if self._by_uid else place + 1)
+            wanted = self._found.uids[at : at + PIECE]
+            low, high = bisect_left(known, wanted[0]), bisect_right(known, wanted[-1])
+            if high - low < len(wanted) * CLOSE:
+                self._all_between(set(wanted), low, high)
+            else:
+                self._one_by_one(wanted, low)
             await self._pace.breathe()
+
+    def _all_between(self, wanted: set[int], low: int, high: int) -> None:
+        """Look at each message that the client knows, where most have been found."""
+        known = self._view.uids[low:high]
+        chosen = list(map(wanted.__contains__, known))
+        uids = list(compress(known, chosen))
+        self.uids += uids
+        self.names += uids if self._by_uid else compress(range(low + 1, high + 1), chosen)
+
+    def _one_by_one(self, wanted: Sequence[int], place: int) -> None:
+        known = self._view.uids
+        for uid in wanted:
+            place = bisect_left(known, uid, place)
+            if place < len(known) and known[place] == uid:
+                self.uids.append(uid)
+                self.names.append(uid if self._by_uid else place + 1)
 
     async def plainly(self, with_modseq: bool) -> None:
         """Tell all of them, in the way of IMAP4rev1."""

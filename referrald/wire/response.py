@@ -162,7 +162,8 @@ def number(value: int) -> Wire:
 
 def numbers(values: Iterable[int]) -> Wire:
     """Render message numbers or UIDs, of which there may be very many, with spaces between."""
-    return Wire(b" ".join([b"%d" % value for value in values]))
+    # As a list is written, which is done for all of them at once.
+    return Wire(repr([*values])[1:-1].replace(",", "").encode("ascii"))
 
 
 def number_set(numbers: Spelling) -> Wire:

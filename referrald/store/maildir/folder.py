@@ -106,7 +106,7 @@ class MaildirFolder:
 
     def _rows(self, index: Index, uids: Sequence[int], columns: Sequence[Column]) -> list[Any]:
         with index.reading():
-            return messages.rows(index, self._here(index).id, uids, columns)
+            return messages.rows(index, self._here(index), uids, columns)
 
     async def _describe(self, uids: Sequence[int]) -> None:
         """Look into messages, some at a time, so that others have their turn."""

@@ -17,6 +17,7 @@ from referrald.errors import CorruptMailbox, MailboxInUse, OverQuota, ReferraldE
 from referrald.store.maildir.disk import Step, make_maildir, no_step, sync
 from referrald.store.maildir.filenames import unique
 from referrald.store.maildir.naming import below
+from referrald.store.maildir.roster import Rosters
 from referrald.store.maildir.schema import migrate
 
 INDEX: Final = "referrald-index"
@@ -31,7 +32,7 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 class Index:
     """The index of an account, open. It is used by one thread at a time.
 
-    step: called with the name of each step of a change.
+    step: called with the name of each step of a change. rosters: what is known of its messages.
     """
 
     log = Logger(namespace="referrald")
@@ -40,6 +41,7 @@ class Index:
         self.root = root
         self.step = step
         self.patience = patience
+        self.rosters = Rosters()
         self._held = 0
         make_maildir(root, folder=False)
         self._path = os.path.join(root, INDEX)

@@ -13,9 +13,10 @@ import attrs
 from referrald.mailmodel import Changes, Column, FolderState, Stored, StoredMessage
 from referrald.store.describing import date_time
 from referrald.store.flags import Flags
-from referrald.store.maildir.filenames import BITS, SEEN
+from referrald.store.maildir.filenames import BITS
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index, ask, choose
+from referrald.store.maildir.roster import KEYWORDS, Roster
 
 SELECTED = "FROM asked CROSS JOIN messages ON folder = ? AND uid BETWEEN first AND last "
 EXPRESSIONS = {
@@ -52,6 +53,9 @@ def flag_names(bits: int, keywords: str) -> tuple[str, ...]:
 def flag_bytes(bits: int, keywords: str) -> bytes:
     """Give flags as FETCH sends them."""
     return " ".join(flag_names(bits, keywords)).encode("ascii")
+
+
+_FLAG_BYTES = [flag_bytes(bits, "") for bits in range(KEYWORDS)]
 
 
 def moment(received: int, zone: int) -> datetime:
@@ -97,20 +101,16 @@ def packed(names: Iterable[str]) -> tuple[int, str]:
 
 def state(index: Index, folder: Folder) -> FolderState:
     """Tell all that SELECT needs; inside of `Index.reading`."""
-    database = index.database
-    first = database.execute(
-        "SELECT uid FROM messages WHERE folder = ? AND flags & ? = 0 ORDER BY uid LIMIT 1",
-        (folder.id, SEEN),
-    ).fetchone()
-    flags = known_flags(database, folder.id)
+    roster = index.rosters.get(index.database, folder)
+    flags = known_flags(index.database, folder.id)
     return FolderState(
         uid_validity=folder.uid_validity,
         uid_next=folder.uid_next,
-        uids=all_uids(database, folder.id),
+        uids=roster.uids,
         modseq=folder.modseq,
         flags=flags.all,
         permanent=flags.permanent,
-        first_unseen=first[0] if first else None,
+        first_unseen=roster.first_unseen,
         recent=folder.recent,
     )
 
@@ -130,19 +130,13 @@ def changes(index: Index, folder: Folder, since: int) -> Changes:
     known = since >= folder.remembered
     return Changes(
         modseq=folder.modseq,
-        uids=None if known else all_uids(database, folder.id),
+        uids=None if known else index.rosters.get(database, folder).uids,
         arrived=tuple(row[0] for row in changed if row[4] > since) if known else (),
         gone=_gone(database, key) if known else (),
         flags={row[0]: flag_names(row[1], row[2]) for row in told},
         modseqs={row[0]: row[3] for row in told},
         recent=folder.recent,
     )
-
-
-def all_uids(database: sqlite3.Connection, folder_id: int) -> tuple[int, ...]:
-    """Give the UIDs of all messages, ascending."""
-    found = database.execute("SELECT uid FROM messages WHERE folder = ? ORDER BY uid", (folder_id,))
-    return tuple(uid for (uid,) in found)
 
 
 def _gone(database: sqlite3.Connection, key: tuple[int, int]) -> tuple[int, ...]:
@@ -172,19 +166,28 @@ def fetch(index: Index, folder_id: int, uids: Iterable[int]) -> list[StoredMessa
     ]
 
 
-def rows(index: Index, folder_id: int, uids: Iterable[int], columns: Sequence[Column]) -> list[Any]:
-    """Give a tuple for each message; what is not described yet is None."""
+def rows(index: Index, folder: Folder, uids: Sequence[int], columns: Sequence[Column]) -> list[Any]:
+    """Give a tuple for each message; what is not described yet is None. Inside of `reading`."""
+    if tuple(columns) in ((), ("flags",)):
+        return _flag_rows(index.rosters.get(index.database, folder), uids, bool(columns))
     ask(index.database, uids)
     described = any(column in ("envelope", "body", "structure", "fields") for column in columns)
     join = "LEFT JOIN contents ON contents.id = content " if described else ""
     wanted = ", ".join(EXPRESSIONS[column] for column in columns)
     select = f"SELECT uid{', ' if wanted else ''}{wanted} {SELECTED}{join}"
-    found = index.database.execute(select, (folder_id,))
-    if tuple(columns) == ("flags",):
-        return [(uid, flag_bytes(bits, keywords)) for uid, bits, keywords in found]
+    found = index.database.execute(select, (folder.id,))
     if not {"flags", "received"}.intersection(columns):
         return found.fetchall()
     return [tuple(_told(row, columns)) for row in found]
+
+
+def _flag_rows(roster: Roster, uids: Sequence[int], flags: bool) -> list[Any]:
+    there, bits = roster.among(uids)
+    if not flags:
+        return [(uid,) for uid in there]
+    if roster.keywords:
+        return [(uid, flag_bytes(*told)) for uid, *told in roster.told(uids)]
+    return list(zip(there, map(_FLAG_BYTES.__getitem__, bits), strict=True))
 
 
 def _told(row: Sequence[Any], columns: Sequence[Column]) -> Iterator[Any]:

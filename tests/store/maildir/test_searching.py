@@ -49,7 +49,7 @@ class Long(TestCase):
 
     async def test_everything_else_goes_on_meanwhile(self) -> None:
         searches = [self.search("abc") for _ in range(SEARCHERS + WORKERS)]
-        self.assertEqual((await self.folder.state()).uids, self.uids)
+        self.assertEqual(tuple((await self.folder.state()).uids), self.uids)
         await self.folder.store(self.uids[:1], ["\\Seen"], 1)
         found = await self.folder.search(All((Not(Flag("\\Seen")),)))
         self.assertEqual(tuple(found.uids), self.uids[1:])
