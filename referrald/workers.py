@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, execute
 from twisted.internet.interfaces import IReactorFromThreads
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
-from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 from referrald.errors import Unavailable
 from referrald.interfaces import ILifecycle
+from referrald.threads import Threads
 
 Result = TypeVar("Result")
 
@@ -35,7 +35,7 @@ class WorkerPool:
     reactor that takes no calls from threads (as `Clock`) everything is done at once, where it is
     asked for.
     name: what the threads are for, in their names and in errors.
-    threads: for tests, what is used in place of Twisted's `ThreadPool`.
+    threads: for tests, what is used in place of `Threads`; Twisted's `ThreadPool` is like that too.
     """
 
     def __init__(
@@ -50,9 +50,7 @@ class WorkerPool:
         self._reactor = reactor
         self._name = name
         self._inline = threads is None and not IReactorFromThreads.providedBy(reactor)
-        self._threads = threads or ThreadPool(
-            minthreads=0, maxthreads=workers, name=f"referrald-{name}"
-        )
+        self._threads = threads or Threads(workers, f"referrald-{name}")
         self._room = workers + queue
         self._pending = 0
         self._running = False
@@ -101,14 +99,17 @@ class WorkerPool:
             return work(*arguments)
 
         self._pending += 1
-        doing = deferToThreadPool(self._reactor, self._threads, unless_given_up)
-        doing.addBoth(self._done).addCallbacks(outcome.callback, outcome.errback)
-        # Not `doing` itself: its place is free when its thread is, not when nobody waits any more.
+        done = partial(self._reactor.callFromThread, self._done, outcome)
+        self._threads.callInThreadWithCallback(done, unless_given_up)
         return outcome
 
-    def _done(self, result: Result | Failure) -> Result | Failure:
+    def _done(self, outcome: Deferred[Any], succeeded: bool, result: Any) -> None:
+        # Its place is free when its thread is, not when nobody waits any more.
         self._pending -= 1
-        return result
+        if succeeded:
+            outcome.callback(result)
+        else:
+            outcome.errback(result)
 
 
 class Inline:

@@ -123,7 +123,7 @@ class RealThreadsTests(TestCase):
         self.successResultOf(pool.start())
         self.addCleanup(pool.stop)
         self.assertEqual(pool._threads.threads, [])
-        self.assertEqual((pool._threads.max, pool._threads.name), (3, "referrald-hashing"))
+        self.assertEqual((pool._threads.most, pool._threads.name), (3, "referrald-hashing"))
 
     async def test_work_is_done_in_a_thread_of_that_name(self) -> None:
         name = await self.start().run(lambda: threading.current_thread().name)
