@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
-from tests.interop.support import PATIENCE, need
+from tests.interop.support import PATIENCE, SUBJECT, need
+from tests.interop.terminal import Terminal
 
 MBSYNCRC = """
 IMAPStore far
@@ -43,6 +45,15 @@ push '{keys}'
 """
 
 
+PINERC = """\
+inbox-path={{127.0.0.1:{port}/user=alice/notls}}INBOX
+user-domain=home.example
+last-version-used=9.99
+disable-password-caching=yes
+feature-list=disable-password-caching,disable-password-file-saving,quell-maildomain-warning
+"""
+
+
 def mbsync(
     folder: Path, port: int, user: str, *, create: str = "Near", patterns: str = "*"
 ) -> subprocess.CompletedProcess[str]:
@@ -62,3 +73,23 @@ def mutt(folder: Path, port: int, user: str, keys: str = "", mailbox: str = "INB
     text = MUTTRC.format(port=port, user=user, folder=folder, keys=keys, mailbox=mailbox)
     config.write_text(text, encoding="ascii")
     return [need("mutt"), "-n", "-F", str(config)]
+
+
+def alpine(folder: Path, port: int) -> list[int]:
+    """Have Alpine show alice's message; gives the ports where it asked for the password."""
+    (folder / "pinerc").write_text(PINERC.format(port=port), encoding="ascii")
+    terminal = Terminal([need("alpine"), "-p", str(folder / "pinerc"), "-i"], folder)
+    asked = []
+    try:
+        while True:
+            shown = terminal.expect("ENTER PASSWORD: ", SUBJECT[:20], "[Yes]")
+            if shown == SUBJECT[:20]:
+                return asked
+            if shown == "[Yes]":
+                terminal.type("n")
+                continue
+            found = re.findall(rb"HOST: (\S+)", terminal.seen)
+            asked.append(int(found[-1].decode().rpartition(":")[2]))
+            terminal.type("secret\r")
+    finally:
+        terminal.close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import imaplib
 from pathlib import Path
 
-from tests.interop.programs import mbsync
+from tests.interop.programs import PINERC, mbsync
 from tests.interop.support import InteropCase, need
-from tests.interop.test_alpine import PINERC, Terminal
+from tests.interop.terminal import Terminal
 from tests.proves import proves
 
 USERS = "bob:{PLAIN}secret::::::\n"

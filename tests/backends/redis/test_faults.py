@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.logger import formatEvent, globalLogPublisher
 
 from referrald.errors import Unavailable
-from referrald.model import Home, Server, StoredPassword
 from referrald.testing.backends import deferred
 from tests.backends.redis.server import RedisServer, free_port
 from tests.backends.redis.support import (
@@ -263,60 +261,3 @@ class GettingIn(FaultCase):
                 await self.run_with(refused, servers=servers, **options)
 
         return Deferred.fromCoroutine(all_of_them())
-
-
-@pytest.mark.interop
-class DovecotLayout(FaultCase):
-    def put(self, user: str, value: Any) -> None:
-        self.server.run("SET", f"passdb/{user}", json.dumps(value))
-
-    def test_values_are_read_and_told_where_the_site_tells_them(self) -> Deferred[None]:
-        self.put("alice", {"password": "{PLAIN}x", "host": A.host, "proxy": "y"})
-
-        async def work(backend: Any) -> None:
-            self.assertEqual(await self.home(backend, "alice"), ON_A)
-            self.assertEqual(await self.home(backend, "Alice"), Home(servers=(A,), ttl=0))
-            stored = StoredPassword(scheme="PLAIN", encoded=b"x")
-            self.assertEqual(await backend.password("ALICE"), stored)
-            self.assertIsNone(await self.home(backend, "bob"))
-            for user in ("../passdb/alice", "x/../alice", "*", "alice\0", "alice\n", "x" * 10_000):
-                self.assertIsNone(await self.home(backend, user))
-            heard: list[str | None] = []
-            backend.watch(heard.append)
-            self.put("alice", {"host": "imap-b.example.org"})
-            self.server.run("PUBLISH", "mail-changes", "alice")
-            await until(lambda: heard == ["alice"])
-            b = Home(servers=(Server(host="imap-b.example.org"),))
-            self.assertEqual(await self.home(backend, "alice"), b)
-
-        return self.run_with(work, layout="dovecot", channel="mail-changes")
-
-    def test_redis_itself_tells_of_values(self) -> Deferred[None]:
-        self.server.run("CONFIG", "SET", "notify-keyspace-events", "KA")
-
-        async def work(backend: Any) -> None:
-            heard: list[str | None] = []
-            backend.watch(heard.append)
-            self.put("bob", {})
-            self.server.run("SET", "userdb/carol", "{}")
-            self.put("alice", {})
-            self.server.run("DEL", "passdb/bob")
-            await until(lambda: len(heard) == 3)
-            self.assertEqual(heard, ["bob", "alice", "bob"])
-
-        return self.run_with(work, layout="dovecot", keyspace_events=True)
-
-    def test_values_that_make_no_home_and_keys_of_another_type_are_no_answer(
-        self,
-    ) -> Deferred[None]:
-        self.put("alice", {"host": A.host, "port": 0})
-        self.server.run("HSET", "passdb/bob", "host", A.host)
-        self.put("carol", {"host": A.host})
-
-        async def work(backend: Any) -> None:
-            self.assertIn("port", await self.failing(self.home(backend, "alice")))
-            self.assertIn("WRONGTYPE", await self.failing(self.home(backend, "bob")))
-            self.assertEqual(await self.home(backend, "carol"), ON_A)
-            await backend.reload()
-
-        return self.run_with(work, layout="dovecot")
