@@ -29,6 +29,7 @@ BUILT_IN = {
     "ldap": "referrald.backends.ldap.factory:factory",
     "http": "referrald.backends.http.factory:factory",
     "redis": "referrald.backends.redis.factory:factory",
+    "etcd": "referrald.backends.keyvalue.factory:etcd",
 }
 
 

@@ -53,7 +53,7 @@ class Examples(SynchronousTestCase):
 
     def test_so_are_those_of_other_backends(self) -> None:
         (self.place / "redis-password").write_text("wonderland\n")
-        for name in ("dns", "http", "ldap", "postgresql", "redis", "redis-dovecot"):
+        for name in ("dns", "etcd", "http", "ldap", "postgresql", "redis", "redis-dovecot"):
             shutil.copy(EXAMPLES / f"{name}.toml", self.place / "referrald.toml")
             config = self.load().config
             assert config is not None

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import attrs
-from twisted.internet.defer import Deferred, DeferredSemaphore, TimeoutError
+from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore, TimeoutError
+from twisted.internet.error import ConnectingCancelledError, ConnectionAborted
 from twisted.web.client import ResponseNeverReceived
 
 from referrald.backends.http.body import collect
@@ -28,6 +29,10 @@ class Answer:
     code: int
     headers: Headers
     body: bytes = attrs.field(repr=False)
+
+
+class TooLate(Unavailable):
+    """An answer has not come, or not ended, in time."""
 
 
 class Questions:
@@ -99,10 +104,10 @@ class Questions:
             )
             asking.addTimeout(timeout, self._reactor)
             return await asking
-        except Unavailable:
+        except (Unavailable, CancelledError):
             raise
         except TimeoutError:
-            raise Unavailable(f"{name}: no answer within {timeout:g} s") from None
+            raise TooLate(f"{name}: no answer within {timeout:g} s") from None
         except Exception as error:  # noqa: BLE001 - there are many ways to be down
             # Neither the request nor its context may come into a log: a password may be in it.
             reason = f"{name}: {type(error).__name__}"
@@ -113,21 +118,34 @@ class Questions:
     async def _request(
         self, method: str, url: str, take: Callable[[bytes], object], headers: Headers, more: Any
     ) -> tuple[int, Headers]:
-        def send() -> Any:
-            return self._client.request(
-                method, url, headers=headers, allow_redirects=False, unbuffered=True, **more
-            )
-
         try:
-            response = await send()
+            response = await self._send(method, url, headers, more)
         except ResponseNeverReceived:
             # The service had closed a connection that was kept: once more, on a new one.
-            response = await send()
+            response = await self._send(method, url, headers, more)
         await collect(response, take)
         return response.code, {
             name.decode("latin-1").lower(): values[-1].decode("latin-1")
             for name, values in response.headers.getAllRawHeaders()
         }
+
+    async def _send(self, method: str, url: str, headers: Headers, more: Any) -> Any:
+        try:
+            return await self._client.request(
+                method, url, headers=headers, allow_redirects=False, unbuffered=True, **more
+            )
+        except Exception as error:
+            # What was given up must not be taken for what was cut off, and tried once more.
+            if _is_given_up(error):
+                raise CancelledError from None
+            raise
+
+
+def _is_given_up(error: Exception) -> bool:
+    reasons = getattr(error, "reasons", ())
+    return isinstance(error, ConnectingCancelledError) or any(
+        reason.check(CancelledError, ConnectionAborted) for reason in reasons
+    )
 
 
 class Service:

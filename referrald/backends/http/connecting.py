@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from twisted.internet.task import deferLater
 from zope.interface import implementer
 
 from referrald.backends.authorities import read_authorities, read_own
@@ -33,8 +34,8 @@ CONNECTING: Final = (
 )  # fmt: skip
 
 
-def make_client(options: Options, reactor: Any) -> Any:
-    """Make an `HTTPClient` of treq."""
+def make_client(options: Options, reactor: Any) -> tuple[Any, Callable[[], Any]]:
+    """Make an `HTTPClient` of treq; gives what ends its connections as well."""
     from treq.client import HTTPClient
     from twisted.web.client import Agent, HTTPConnectionPool
 
@@ -43,7 +44,12 @@ def make_client(options: Options, reactor: Any) -> Any:
     agent = Agent(  # type: ignore[no-untyped-call]
         reactor, _policy(options), connectTimeout=options["timeout"], pool=pool
     )
-    return HTTPClient(agent)
+
+    def close() -> Any:
+        # A connection is put back just behind the end of its answer.
+        return deferLater(reactor, 0, pool.closeCachedConnections)
+
+    return HTTPClient(agent), close
 
 
 def _policy(options: Options) -> Any:

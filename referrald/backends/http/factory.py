@@ -57,7 +57,8 @@ class HttpFactory:
 
     def build(self, options: Options, reactor: Any) -> Any:
         """Make a backend; it connects when it is first asked."""
-        return make(options, make_client(options, reactor), reactor)
+        client, _ = make_client(options, reactor)
+        return make(options, client, reactor)
 
     def check(self, options: Options) -> Sequence[Problem]:
         """List what is wrong with the options."""

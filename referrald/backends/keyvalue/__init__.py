@@ -1,0 +1,1 @@
+"""Homes in etcd and Consul: a key for each user."""
