@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.mail.imap4 import MailboxException
 
-from referrald.errors import NoPermission
+from referrald.errors import NoPermission, OverQuota, Unavailable
 from referrald.mailmodel import Stored
 from referrald.session import condstore, recents, sections
 from referrald.session.fetching import FLAGS, MODSEQ, Item
@@ -125,7 +125,8 @@ class _Fetching:
             return {}
         try:
             stored: Stored = await session.folder.store([*rows], [SEEN], 1)
-        except (MailboxException, NoPermission):
+        except (MailboxException, NoPermission, OverQuota, Unavailable):
+            # What is read is sent all the same.
             return {}
         session.changed_by_client(stored.modseqs)
         return {uid: self._after(rows[uid], stored) for uid in stored.flags if uid in rows}

@@ -80,6 +80,10 @@ def _opened(root: str) -> Index:
 
 
 def _account(index: Index) -> Iterator[Fault]:
+    if not os.access(index.root, os.W_OK):
+        yield Fault(wrong="nothing can be written to the directory", mended=False)
+    elif os.statvfs(index.root).f_bavail == 0:
+        yield Fault(wrong="the disk is full", mended=False)
     for (line,) in index.database.execute("PRAGMA quick_check(20)").fetchall():
         if line != "ok":
             yield Fault(wrong=f"{DAMAGES}: {line}")

@@ -56,11 +56,20 @@ def described(folder: str, files: Iterable[File]) -> list[Description]:
     return found
 
 
-def keep(index: Index, descriptions: Sequence[Description]) -> None:
-    """Put into the index what was found out."""
-    with index.writing(lasting=False) as database:
+def by_uid(
+    files: Iterable[File], descriptions: Iterable[Description]
+) -> dict[int, dict[Column, bytes]]:
+    """Give what was found out by the UIDs of the messages."""
+    known = {content: dict(zip(KEPT, told, strict=True)) for *told, _plain, content in descriptions}
+    return {file.uid: known[file.content] for file in files if file.content in known}
+
+
+def keep(index: Index, descriptions: Sequence[Description]) -> bool:
+    """Put into the index what was found out; says whether that could be done."""
+    with index.if_possible(), index.writing(lasting=False) as database:
         database.executemany(
             "UPDATE contents SET envelope = ?, body = ?, structure = ?, fields = ?, plain = ? "
             "WHERE id = ?",
             descriptions,
         )
+    return index.can_write

@@ -65,8 +65,8 @@ def make_maildir(path: str, *, folder: bool) -> None:
 def make_folder(root: str, directory: str) -> None:
     """Make a folder; it is there whole or not at all."""
     path = os.path.join(root, BEING_MADE + unique())
-    make_maildir(path, folder=True)
     try:
+        make_maildir(path, folder=True)
         os.rename(path, os.path.join(root, directory))
     except OSError:
         shutil.rmtree(path, ignore_errors=True)

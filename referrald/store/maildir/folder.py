@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from sqlite3 import OperationalError
 from threading import Event
 from typing import Any
 
@@ -59,13 +58,11 @@ class MaildirFolder:
     def _recent_from(self, index: Index, last: int) -> int:
         if not self.writable:
             return self._here(index).first_recent
-        try:
-            with index.writing(lasting=False):
-                folder = self._here(index)
-                messages.tell_recent(index, folder, last)
-        except OperationalError:
-            # The disk is full, or can only be read: the next one who looks is told again.
+        folder = self._here(index)
+        # Where that cannot be noted, the next one who looks is told again.
+        with index.if_possible(), index.writing(lasting=False):
             folder = self._here(index)
+            messages.tell_recent(index, folder, last)
         return folder.first_recent
 
     async def changes(self, since: int) -> Changes:
@@ -100,22 +97,30 @@ class MaildirFolder:
         unknown = [row[0] for row in found if row[at] is None]
         if not unknown:
             return found
-        await self._describe(unknown)
+        loose = await self._describe(unknown)
         again = await self._keeper.run(self._rows, uids, columns)
+        if loose:
+            again = [_filled(row, columns, loose.get(row[0], {})) for row in again]
         return [row for row in again if row[at] is not None]
 
     def _rows(self, index: Index, uids: Sequence[int], columns: Sequence[Column]) -> list[Any]:
         with index.reading():
             return messages.rows(index, self._here(index), uids, columns)
 
-    async def _describe(self, uids: Sequence[int]) -> None:
-        """Look into messages, some at a time, so that others have their turn."""
+    async def _describe(self, uids: Sequence[int]) -> dict[int, dict[Column, bytes]]:
+        """Look into messages, some at a time, so that others have their turn.
+
+        Gives by UID what the index could not take.
+        """
+        loose: dict[int, dict[Column, bytes]] = {}
         for at in range(0, len(uids), AT_ONCE):
             path, files = await self._keeper.run(self._shelf.files, uids[at : at + AT_ONCE])
             told = await self._keeper.pool.run(described.described, path, files)
-            await self._keeper.run(described.keep, told)
+            if not await self._keeper.run(described.keep, told):
+                loose |= described.by_uid(files, told)
             if len(told) < len(files):
                 await self._look_again()
+        return loose
 
     async def _look_again(self) -> None:
         """See what has become of messages whose files are not there."""
@@ -216,3 +221,11 @@ class MaildirFolder:
         for end in self._ends:
             end()
         self._ends.clear()
+
+
+def _filled(
+    row: tuple[Any, ...], columns: Sequence[Column], known: dict[Column, bytes]
+) -> tuple[Any, ...]:
+    """Put into a row what the index does not have."""
+    pairs = zip(columns, row[1:], strict=True)
+    return (row[0], *(known.get(name) if value is None else value for name, value in pairs))

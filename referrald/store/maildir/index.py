@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
+from urllib.parse import quote
 
 from twisted.logger import Logger
 
@@ -43,11 +44,13 @@ class Index:
         self.patience = patience
         self.rosters = Rosters()
         self._held = 0
+        self.can_write = True
         make_maildir(root, folder=False)
         self._path = os.path.join(root, INDEX)
         self._lock = _open_lock(root)
+        self._read_only = _is_read_only(self._path)
         try:
-            self.database = _connect(self._path, patience)
+            self.database = _connect(self._path, patience, self._read_only)
             self._opened = _identity(self._path)
         except BaseException:
             os.close(self._lock)
@@ -64,7 +67,9 @@ class Index:
 
     @property
     def replaced(self) -> bool:
-        """Say whether the file of the index is another one now, or none."""
+        """Say whether the file of the index is another one now, or can be written to by now."""
+        if self._read_only and os.access(self._path, os.W_OK):
+            return True
         return _identity(self._path) != self._opened
 
     @contextmanager
@@ -99,11 +104,28 @@ class Index:
         database.execute("BEGIN IMMEDIATE")
         try:
             yield database
+            database.execute("COMMIT")
+            self.can_write = True
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite has rolled back by itself after some errors.
                 database.execute("ROLLBACK")
             raise
-        database.execute("COMMIT")
+
+    @contextmanager
+    def if_possible(self) -> Iterator[None]:
+        """Pass over a change that can wait, while nothing can be written."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            if not unwritable(error):
+                raise
+            if self.can_write:
+                self.can_write = False
+                self.log.error(
+                    "{root} cannot be written to at the moment: {error}",
+                    root=self.root,
+                    error=error,
+                )
 
     def next_validity(self) -> int:
         """Give a UIDVALIDITY that no mailbox of this account has had; inside of `writing`."""
@@ -114,7 +136,24 @@ class Index:
 
 
 def _open_lock(root: str) -> int:
-    return os.open(os.path.join(root, LOCK), os.O_RDWR | os.O_CREAT, 0o600)
+    path = os.path.join(root, LOCK)
+    try:
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return os.open(path, os.O_RDONLY)
+
+
+def _is_read_only(path: str) -> bool:
+    """Make the file where it is missing; say whether it lies where nothing can be written."""
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        return True
+    return False
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -149,13 +188,28 @@ def locked(root: str, patience: float = PATIENCE) -> Iterator[None]:
         os.close(lock)
 
 
-def _connect(path: str, patience: float) -> sqlite3.Connection:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+def _address(path: str, read_only: bool) -> str:
+    """Give the URI of the file; one that nobody can write to is read without locks, if it can be.
+
+    SQLite would make files beside it; where some were left behind it can do with those.
+    """
+    mode = ""
+    if read_only:
+        mode = "?mode=ro" if os.path.exists(path + "-wal") else "?mode=ro&immutable=1"
+    return f"file:{quote(os.path.abspath(path))}{mode}"
+
+
+def _connect(path: str, patience: float, read_only: bool) -> sqlite3.Connection:
     database = sqlite3.connect(
-        path, timeout=patience, isolation_level=None, check_same_thread=False
+        _address(path, read_only),
+        uri=True,
+        timeout=patience,
+        isolation_level=None,
+        check_same_thread=False,
     )
     try:
-        database.execute("PRAGMA journal_mode = WAL")
+        if not read_only:
+            database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA temp_store = MEMORY")
         database.execute("PRAGMA cache_size = -2000")
         migrate(database)
@@ -210,14 +264,22 @@ def set_aside(root: str) -> str:
     return to
 
 
+def unwritable(error: Exception) -> bool:
+    """Say whether an error means that the disk is full, or can only be read."""
+    if isinstance(error, OSError):
+        return error.errno in FULL or error.errno == errno.EROFS
+    name = getattr(error, "sqlite_errorname", "")
+    return bool(name.startswith(("SQLITE_FULL", "SQLITE_READONLY")))
+
+
 def translated(error: Exception, root: str) -> ReferraldError:
     """Give the error that a client is told of what went wrong with files or the index."""
     reason = f"{root}: {type(error).__name__}: {error}"
-    if isinstance(error, OSError):
-        return OverQuota(reason) if error.errno in FULL else Unavailable(reason)
     name = getattr(error, "sqlite_errorname", "")
-    if name.startswith("SQLITE_FULL"):
+    if (isinstance(error, OSError) and error.errno in FULL) or name.startswith("SQLITE_FULL"):
         return OverQuota(reason)
+    if unwritable(error):
+        return Unavailable(reason, public="Nothing can be changed now, but reading goes on.")
     if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
         return CorruptMailbox(reason)
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

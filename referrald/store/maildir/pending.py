@@ -50,7 +50,8 @@ def settle(index: Index, known: Sequence[int] = ()) -> None:
         sync(index.path(folders[folder], "cur"))
     index.step("synced")
     if done:
-        _forget(index, folders, done, known)
+        with index.if_possible():
+            _forget(index, folders, done, known)
 
 
 def _settle_one(index: Index, folders: dict[int, str], row: File) -> bool:
@@ -111,7 +112,7 @@ def settle_folders(index: Index) -> None:
         index.step("folder placed")
     if found:
         sync(index.root)
-        with index.writing(lasting=False) as database:
+        with index.if_possible(), index.writing(lasting=False) as database:
             database.execute("DELETE FROM pending_folders")
 
 

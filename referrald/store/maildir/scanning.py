@@ -44,14 +44,16 @@ class Seen:
 def look_for_folders(index: Index, seen: Seen) -> list[int]:
     """Bring folders that others have made or removed into the index; gives those that are gone."""
     changed = disk.changed_at(index.root)
+    gone: list[int] = []
     if changed == seen.root:
-        return []
-    with index.alone():
+        return gone
+    # What is known can be read all the same.
+    with index.if_possible(), index.alone():
         pending.recover(index)
         pending.clear_away(index)
         gone = _compare_folders(index, disk.folder_names(index.root))
-    now = disk.changed_at(index.root)
-    seen.root = now if time.time_ns() - now > TICK else 0
+        now = disk.changed_at(index.root)
+        seen.root = now if time.time_ns() - now > TICK else 0
     return gone
 
 
@@ -82,12 +84,13 @@ def _subscribe_inbox(index: Index, made: Iterable[tuple[str, str]]) -> None:
 
 def look_into(index: Index, folder: Folder, *, all_of_it: bool = False) -> bool:
     """Bring what others have done to a mailbox into the index; says whether that was anything."""
+    changed = False
     try:
-        if not (all_of_it or _looks_changed(index, folder)):
-            return False
-        with index.alone():
-            pending.recover(index)
-            return _take_in(index, folder, all_of_it)
+        if all_of_it or _looks_changed(index, folder):
+            with index.if_possible(), index.alone():
+                pending.recover(index)
+                changed = _take_in(index, folder, all_of_it)
+        return changed
     except FileNotFoundError as error:
         raise NoSuchMailbox(folder.name) from error
 

@@ -82,8 +82,12 @@ class Shelf:
         unknown = [uid for uid, fields in rows if fields is None]
         if unknown:
             path, files = self._do(self.files, unknown)
-            self._do(described.keep, described.described(path, files))
-            rows = self._do(self._fields, uids)
+            told = described.described(path, files)
+            loose = {} if self._do(described.keep, told) else described.by_uid(files, told)
+            rows = [
+                (uid, loose[uid]["fields"] if fields is None and uid in loose else fields)
+                for uid, fields in self._do(self._fields, uids)
+            ]
         return ((uid, fields) for uid, fields in rows if fields is not None)
 
     def _fields(self, index: Index, uids: Sequence[int]) -> list[Any]:

@@ -6,7 +6,8 @@ as something is below it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from referrald.errors import HasChildren, MailboxExists, NoSuchMailbox, NotPossible
@@ -40,10 +41,9 @@ def create(index: Index, name: str, special_use: Sequence[str] = ()) -> None:
         if folders.find(index, name) is not None:
             raise MailboxExists(name)
         levels = _missing(index, name)
-        with index.writing():
-            for level in levels:
-                _make(index, level, directory_of(level))
-            _make(index, name, wanted, uses)
+        with _Making(index) as making, index.writing():
+            making.levels(levels)
+            making.folder(name, wanted, uses)
             disk.sync(index.root)
             index.step("recorded")
         index.step("committed")
@@ -62,10 +62,32 @@ def _missing(index: Index, name: str) -> list[str]:
     ]
 
 
-def _make(index: Index, name: str, directory: str, uses: Sequence[str] = ()) -> None:
-    disk.make_folder(index.root, directory)
-    index.step("folder made")
-    folders.add(index, name, directory, uses)
+class _Making:
+    """Makes folders, and takes them away again where the change that they are for fails."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._made: list[str] = []
+
+    def __enter__(self) -> _Making:
+        return self
+
+    def __exit__(self, _kind: object, error: object, _trace: object) -> None:
+        for directory in self._made if error is not None else ():
+            with suppress(OSError):
+                disk.take_away(self._index.root, directory)
+
+    def folder(self, name: str, directory: str, uses: Sequence[str] = ()) -> None:
+        """Make one, and note it in the index."""
+        disk.make_folder(self._index.root, directory)
+        self._made.append(directory)
+        self._index.step("folder made")
+        folders.add(self._index, name, directory, uses)
+
+    def levels(self, names: Iterable[str]) -> None:
+        """Make what is missing above a name."""
+        for level in names:
+            self.folder(level, directory_of(level))
 
 
 def delete(index: Index, name: str) -> int:
@@ -114,7 +136,7 @@ def rename(index: Index, old: str, new: str) -> list[int]:
 
 def _rename(index: Index, new: str, moves: Sequence[tuple[Folder, str, str]]) -> None:
     levels = _missing(index, new)
-    with index.writing() as database:
+    with _Making(index) as making, index.writing() as database:
         for folder, name, directory in moves:
             database.execute(
                 "UPDATE folders SET name = ?, directory = ? WHERE id = ?",
@@ -123,8 +145,7 @@ def _rename(index: Index, new: str, moves: Sequence[tuple[Folder, str, str]]) ->
             database.execute(
                 "INSERT INTO pending_folders VALUES(?, ?)", (folder.directory, directory)
             )
-        for level in levels:
-            _make(index, level, directory_of(level))
+        making.levels(levels)
         disk.sync(index.root)
         index.step("recorded")
     index.step("committed")
@@ -134,9 +155,13 @@ def _rename(index: Index, new: str, moves: Sequence[tuple[Folder, str, str]]) ->
 def _empty_inbox(index: Index, new: str) -> list[int]:
     """Move the messages of INBOX into a new mailbox (RFC 3501 section 6.3.5)."""
     inbox = folders.get(index, INBOX)
-    create(index, new)
+    wanted = directory_of(checked(new))
+    levels = _missing(index, new)
     known = pending.quiet(index, inbox)
-    with index.writing() as database:
+    with _Making(index) as making, index.writing() as database:
+        making.levels(levels)
+        making.folder(new, wanted)
+        disk.sync(index.root)
         target = folders.get(index, new)
         delivery.move_rows(index, database, inbox, None, target)
         index.step("recorded")

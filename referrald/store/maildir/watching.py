@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -73,13 +74,16 @@ class Rounds:
         if self._going is not None:
             await self._going
         for keeper in list(self._keepers.values()):
-            await self._mirror(keeper)
+            # Where it cannot be done now, it is when the account is used again.
+            with suppress(ReferraldError):
+                await self._mirror(keeper)
 
     async def _go(self) -> None:
         await self._look()
         for keeper in list(self._keepers.values()):
             if keeper.behind:
-                await self._mirror(keeper)
+                with suppress(ReferraldError):  # It is in the log; others have their turn.
+                    await self._mirror(keeper)
 
     async def _look(self) -> None:
         """Tell those who watch what has left other traces than before."""
