@@ -98,11 +98,17 @@ Script = Callable[[Caller], None]
 class ScriptedHome:
     """Listens on a port and runs a script for each connection."""
 
-    def __init__(self, servers: InteropCase, script: Script, greeting: bytes = GREETING) -> None:
+    def __init__(
+        self,
+        servers: InteropCase,
+        script: Script,
+        greeting: bytes = GREETING,
+        address: tuple[str, int] = ("127.0.0.1", 0),
+    ) -> None:
         self._greeting = greeting
         self.faults: list[BaseException] = []
         self._script = script
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=100)
+        self._listening = socket.create_server(address, backlog=100)
         self.port: int = self._listening.getsockname()[1]
         self._open: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]

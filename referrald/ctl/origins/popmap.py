@@ -55,10 +55,12 @@ def _line(found: Found, number: int, line: bytes, wishes: Wishes) -> bool:
 
 def place(value: str, wishes: Wishes) -> tuple[Server, str | None]:
     """Read ``[user@]host[:port]``; raises `Wrong`."""
-    name, mark, rest = value.rpartition(DELIMITER)
-    if ":" in name:
-        raise Wrong("has a colon in the name before the host", "perdition takes it for a port")
-    host, colon, port = rest.partition(":")
+    rest, colon, port = value.rpartition(":") if ":" in value else (value, "", "")
+    if DELIMITER in port:
+        raise Wrong(
+            "has a colon in the name, which perdition takes for that of a port", "add the port"
+        )
+    name, mark, host = rest.rpartition(DELIMITER)
     if not host:
         raise Wrong("has no host", "key:host")
     if host != host.strip() or port != port.strip() or (colon and not port):

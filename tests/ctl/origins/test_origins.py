@@ -143,7 +143,7 @@ class Popmap(SynchronousTestCase):
             [
                 '5 erin: "imap-c.example.net # moved in spring": not a host name',
                 "6  frank: has a space at an end, which belongs to the name",
-                "7 grace: has a colon in the name before the host",
+                "7 grace: has a colon in the name, which perdition takes for that of a port",
                 "9 alice: is there twice, first in line 1",
                 "10 ivan: has no colon, so makegdbm refuses it",
                 "11 judy: has no host",
