@@ -49,7 +49,7 @@ class Perdition(InteropCase, TestCase):
         one, two = (f"{HOST}:{port}" for port in homes.ports)
         lines = [
             f"alice:{one}", f"bob:robert@{two}", f"carol@example.org:{two}", f"o'brien:{one}",
-            f"erin:{one} # moved", f"frank:f:r@{HOST}", f"grace:gr:ace@{one}", 
+            f"erin:{one} # moved", f"frank:f:r@{HOST}", f"grace:gr:ace@{one}",
             f"heidi:hh@example.org@{two}",
         ]  # fmt: skip
         folder = self.folder()
