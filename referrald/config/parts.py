@@ -52,24 +52,28 @@ def read_backend(table: Table, base: str) -> BackendSettings | None:
     )
 
 
-def _ask(place: Place, method: str, factory: Any, options: dict[str, Any]) -> list[Any]:
-    """Call a method of a factory that gives problems (or servers); whatever it raises is one."""
+def _ask(place: Place, method: str, factory: Any, options: dict[str, Any]) -> list[Any] | None:
+    """Call a method of a factory that gives problems (or servers); whatever it raises is one.
+
+    None says that the factory cannot tell.
+    """
     call: Callable[[dict[str, Any]], Any] | None = getattr(factory, method, None)
     if call is None:
-        return []
+        return None
     try:
-        answer = list(call(options))
+        given = call(options)
+        answer = None if given is None else list(given)
     except Exception as error:  # noqa: BLE001 - a plugin's code, which may raise anything
         place.wrong("type", f"its {method} failed: {type(error).__name__}: {one_line(error)}")
-        return []
+        return None
     if method == "check":
-        place.report.problems += answer
+        place.report.problems += answer or ()
     return answer
 
 
 def check_targets(place: Place, backend: BackendSettings, own: Addresses) -> None:
     """Note homes that are this server itself: a referral to one would come back for ever."""
-    for server in _ask(place, "targets", backend.factory, dict(backend.options)):
+    for server in _ask(place, "targets", backend.factory, dict(backend.options)) or ():
         if leads_home(server, own):
             place.wrong(
                 "home",
@@ -90,8 +94,7 @@ def check_asked(place: Place, backends: Sequence[tuple[Place, BackendSettings]])
     place: the section ``auth``. A backend that cannot say what it names may name some.
     """
     for its, backend in backends:
-        named = getattr(backend.factory, "targets", None) is None
-        if named or _ask(its, "targets", backend.factory, dict(backend.options)):
+        if _ask(its, "targets", backend.factory, dict(backend.options)) != []:
             return
     place.wrong("home", "no backend names a home server to ask", "name one in a [[backend]]")
 
@@ -100,7 +103,7 @@ def check_asked_in_the_clear(
     place: Place, backend: BackendSettings, allow_clear: Sequence[str]
 ) -> None:
     """Note homes where no password may be tried, because they have no TLS."""
-    for server in _ask(place, "targets", backend.factory, dict(backend.options)):
+    for server in _ask(place, "targets", backend.factory, dict(backend.options)) or ():
         host = folded_host(server.host)
         allowed = any(fnmatchcase(host, pattern.lower()) for pattern in allow_clear)
         if server.security is Security.CLEAR and not allowed:

@@ -170,8 +170,9 @@ class Checkers(ConfigTestCase):
                 "name one in a [[backend]]"
             ],
         )
-        self.patch(FakeFactory, "targets", None)
-        self.assertEqual(self.lines(home=True), [])
+        for cannot_tell in (None, lambda factory, options: None):
+            self.patch(FakeFactory, "targets", cannot_tell)
+            self.assertEqual(self.lines(home=True), [])
 
     def test_home_servers_without_tls(self) -> None:
         self.factory.servers = [

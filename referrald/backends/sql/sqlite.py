@@ -94,16 +94,16 @@ class SqliteFactory:
         found = list(plain_faults(options, where))
         return found or list(_file_faults(options, where))
 
-    def targets(self, options: Options) -> Sequence[Server]:
-        """Name every home server; none when the file is not there or no good."""
+    def targets(self, options: Options) -> Sequence[Server] | None:
+        """Name every home server; None when it names none yet, or cannot be asked for them."""
         queries = queries_of(options)
         if not queries.targets:
-            return ()
+            return None
         try:
             with _opened(options["database"]) as connection:
-                return queries.find_targets(connection)
+                return queries.find_targets(connection) or None
         except Unavailable:
-            return ()
+            return None
 
 
 @contextmanager

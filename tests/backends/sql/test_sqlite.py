@@ -160,6 +160,10 @@ class OurTables(SqliteTestCase):
         self.assertEqual(set(self.result(backend.targets())), {A, B})
         self.assertEqual(set(factory.targets(filled(factory, database=str(self.path)))), {A, B})
 
+    def test_tables_that_name_no_server_yet_may_name_one_later(self) -> None:
+        self.open({"here": Home()})
+        self.assertIsNone(factory.targets(filled(factory, database=str(self.path))))
+
     def test_passwords_are_kept_beside(self) -> None:
         backend = self.open({"alice": Home()})
         self.elsewhere("INSERT INTO passwords VALUES ('alice', 'PLAIN', 'hush')")
@@ -306,7 +310,7 @@ class Checking(SqliteTestCase):
     def test_a_file_that_is_still_to_be_made_is_no_problem_and_is_not_made(self) -> None:
         self.assertEqual(self.check(), [])
         self.assertFalse(self.path.exists())
-        self.assertEqual(factory.targets(filled(factory, database=str(self.path))), ())
+        self.assertIsNone(factory.targets(filled(factory, database=str(self.path))))
 
     def test_a_folder_that_is_not_there_is_one(self) -> None:
         path = self.folder.absolute() / "none" / "homes.db"
