@@ -64,7 +64,11 @@ class Hub:
         fd = link.fileno()
         if fd in self._wanted:
             self._want(link, select.EPOLLIN)
-            return
+        else:
+            self.take(fd, link)
+
+    def take(self, fd: int, link: Any) -> None:
+        """Poll a descriptor that is not polled yet for what can be read."""
         if not self._links:
             self._reactor.addReader(self)
         self._links[fd] = link

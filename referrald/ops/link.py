@@ -46,6 +46,8 @@ NODELAY_INHERITED = sys.platform == "linux"
 DONE = failure_of(main.CONNECTION_DONE)
 """The end of every connection that was closed in order."""
 
+READ_ON = object()
+
 WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.EINTR})
 
 
@@ -65,6 +67,7 @@ class Link(TlsSide):
         "_linger_call",
         "_lingering",
         "_paused",
+        "_pour",
         "_producer",
         "_producer_paused",
         "_queue",
@@ -117,9 +120,13 @@ class Link(TlsSide):
         self._tls: Any = None
         self._pending_tls: Any = None
         self._certificate: Any = None
+        self._pour = 0
         if tls is not None:
             self._begin_tls(tls)
-        reactor.addReader(self)
+        if reactor.__class__ is Hub:
+            reactor.take(self._fd, self)
+        else:
+            reactor.addReader(self)
 
     # -- for the reactor ---------------------------------------------------------------------
 
@@ -135,6 +142,10 @@ class Link(TlsSide):
         """Take what has come."""
         if self._tls is not None:
             return self._read_tls()
+        if self._pour:
+            ended = self._pour_on()
+            if ended is not READ_ON:
+                return ended
         size = self._read_size
         try:
             data = self.socket.recv(size)
@@ -149,6 +160,10 @@ class Link(TlsSide):
         if not self._lingering:
             self.protocol.dataReceived(data)
         return None
+
+    def _pour_on(self) -> Any:
+        """Send what has come past the protocol, as `HomeLink` does; `READ_ON` when that is over."""
+        return READ_ON
 
     def _input_ended(self) -> None:
         """End, unless the protocol has something to say yet."""
@@ -225,7 +240,7 @@ class Link(TlsSide):
         self._fd = -1
         if self._linger_call is not None:
             self._linger_call.cancel()
-        socket.close(self.socket.detach())
+        self.socket.close()
         protocol, self.protocol = self.protocol, None
         protocol.connectionLost(reason)
 

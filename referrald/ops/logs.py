@@ -45,11 +45,11 @@ class LoginLog:
         self.destination = destination
         self.outcomes = Outcomes()
         self._wall_clock = wall_clock
-        self._second = -1
+        self._second = -1.0
         self._stamp = ""
         self._sink: LineSink | None = None
         if destination != "twisted":
-            self._sink = LineSink(clock, destination)
+            self._sink = LineSink(clock, destination, self._rendered)
 
     @property
     def dropped(self) -> int:
@@ -64,14 +64,17 @@ class LoginLog:
             line = text_line(event) if self.form == "text" else json_line(event)
             self.log.info("{line}", line=line, login=event)
             return
-        now = self._wall_clock()
-        if now // 1 != self._second:
-            self._second = int(now)
-            self._stamp = local_stamp(now)
+        sink.write((self._wall_clock(), event))
+
+    def _rendered(self, written: tuple[float, LoginEvent]) -> str:
+        """Give the line of a login that was told at a time."""
+        when, event = written
+        if when // 1 != self._second:
+            self._second = when // 1
+            self._stamp = local_stamp(when)
         if self.form == "text":
-            sink.write(f"{self._stamp} {text_line(event)}")
-        else:
-            sink.write(json_line(event, self._stamp))
+            return f"{self._stamp} {text_line(event)}"
+        return json_line(event, self._stamp)
 
     def flush(self) -> None:
         """Write out what waits."""

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 
 from referrald.client.transport import Trust
 from referrald.ops.hub import REACTORS, hub_of
-from referrald.ops.link import DONE, LINGER, MOST_READ, WOULD_BLOCK, Link
+from referrald.ops.link import DONE, LINGER, MOST_READ, READ_ON, WOULD_BLOCK, Link
 from referrald.ops.wheel import TimerWheel
 from referrald.relay.addresses import (
     Race,
@@ -43,7 +43,7 @@ class HomeLink(Link):
     ``tls`` says; the certificate has to be good for ``host``.
     """
 
-    __slots__ = ("_half", "_home_tls", "_host", "_into", "_linger_token", "_pour", "_poured")
+    __slots__ = ("_half", "_home_tls", "_host", "_into", "_linger_token", "_poured")
 
     def __init__(
         self,
@@ -57,7 +57,6 @@ class HomeLink(Link):
         self._host = host
         self._home_tls = home_tls
         self._half = False
-        self._pour = 0
         self._into: Any = None
         self._poured: Callable[[int], None] | None = None
         self._linger_token: Any = None
@@ -81,10 +80,7 @@ class HomeLink(Link):
         if self._tls is None:
             self._pour, self._into, self._poured = size, into, poured
 
-    def doRead(self) -> Any:
-        """Take what has come."""
-        if not self._pour:
-            return Link.doRead(self)
+    def _pour_on(self) -> Any:
         if self._closing:
             self._end_pouring()
         for _ in range(TURNS):
@@ -99,7 +95,7 @@ class HomeLink(Link):
                 return None
             self._pour_out(BUFFER[:size])
         # What ends the response has mostly come along with the literal.
-        return None if self._pour or self._paused else Link.doRead(self)
+        return None if self._pour or self._paused else READ_ON
 
     def _pour_out(self, data: memoryview) -> None:
         into, size, poured = self._into, len(data), self._poured
@@ -166,7 +162,7 @@ class HomeLink(Link):
         token, self._linger_token = self._linger_token, None
         if token is not None:
             timers_of(self.reactor).cancel(token)
-        super().connectionLost(reason)
+        Link.connectionLost(self, reason)
 
     def _begin_tls(self, holder: Any) -> None:
         # What the creator of connections would make runs through memory.
@@ -235,8 +231,7 @@ class HomeReach:
         return True
 
     def _link(self, sock: socket.socket, address: Any, host: str, protocol: Any) -> None:
-        link = HomeLink(sock, protocol, address, host, self._hub, self._tls)
-        protocol.makeConnection(link)
+        protocol.makeConnection(HomeLink(sock, protocol, address, host, self._hub, self._tls))
 
 
 @lru_cache(maxsize=REACTORS)

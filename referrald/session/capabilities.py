@@ -142,7 +142,8 @@ def code(session: ReferralServer) -> Code:
 
 def greeting(session: ReferralServer) -> bytes:
     """Give the whole greeting."""
-    key = ("greeting", session.secure, certificate(session) is not None)
+    secure = session.secure
+    key = ("greeting", secure, secure and certificate(session) is not None)
     known = session.door.memo.get(key)
     if known is None or session.door.extensions:
         door = session.door

@@ -53,10 +53,13 @@ class Outgoing:
 
     def write(self, data: bytes) -> None:
         """Send finished bytes; those of one batch of commands go out together."""
-        self._out.append(data)
         self._produced += len(data)
-        if not self._pumping:
-            self._flush()
+        if self._pumping or self._out:
+            self._out.append(data)
+            if not self._pumping:
+                self._flush()
+        else:
+            self._send(data)
 
     def _flush(self) -> None:
         out = self._out
@@ -64,6 +67,9 @@ class Outgoing:
             return
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
+        self._send(data)
+
+    def _send(self, data: bytes) -> None:
         if self._produced > WATCHED_FROM and not self._closing:
             self._watch()
         self._produced = self._produced if not self._registered else 0

@@ -106,7 +106,7 @@ class ReferralServer(
         secure = getattr(transport, "secure", None)
         self.secure = ISSLTransport.providedBy(transport) if secure is None else secure
         # A front brings many clients: its own address is no measure.
-        counted_as = "" if self.by_front else self.peer_host
+        counted_as = "" if door.trusted.each and self.by_front else self.peer_host
         refused = door.counts.admit(counted_as)
         if refused is not None:
             door.notes.note(f"refused {self.peer_host}", f"connection of {self.peer}: {refused}")
@@ -334,7 +334,8 @@ class ReferralServer(
             self.write(render(tag, cast(Status, answer)))
         after, self._after = self._after, None
         if after is not None:
-            self._flush()
+            if self._out:
+                self._flush()
             after()
         if self.reader is not None or self._paused:
             self._pump()
