@@ -36,9 +36,10 @@ from referrald.ops.logs import EventLog, LoginLog
 from referrald.ops.tls import TlsHolder
 from referrald.ops.wheel import TimerWheel
 from referrald.realm import MailRealm
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelayConnector
 from referrald.relay.outgoing import let_timers_rest
 from referrald.relay.refusals import Refusals
+from referrald.relay.settings import RelaySettings
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
 from referrald.routing.held import HeldLogins

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-import attrs
 from twisted.internet.defer import CancelledError
 
 from referrald.client.connection import ConnectionEnded, ImapConnection
@@ -24,42 +23,16 @@ from referrald.client.transport import NotReached, Reach, Trust, connect
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl
 from referrald.model import RelayOrder, Security, Server
+from referrald.relay.circles import Calling
 from referrald.relay.circuit import Admission, Circuit
 from referrald.relay.errands import Errands
-from referrald.relay.outgoing import HomeLink, reach_for
+from referrald.relay.outgoing import reach_for
 from referrald.relay.proxyheader import proxy_header
+from referrald.relay.settings import RelaySettings
 from referrald.relay.splice import LoggedIn, Splice
-from referrald.relay.straight import NOWHERE, ShortWay, StraightLogin, command_for
+from referrald.relay.straight import ShortWay, StraightLogin, command_for
 from referrald.relay.way import Way
 from referrald.wire.response import paren_list, string
-
-
-@attrs.frozen(kw_only=True)
-class RelaySettings:
-    """How home servers are reached.
-
-    ca: a file of certificates of authorities, empty for those of the system. certificate, key:
-    files with what is shown to servers that ask who we are; empty for none. timeout: seconds for
-    each answer of a home server. deadline: seconds for a login at all servers of a home together.
-    allowed, allow_clear: as for referrals. own: every (host, port) that leads back to this server.
-    told: patterns of home servers that are told with ID where a client comes from. proxy: patterns
-    of those that expect a header of the PROXY protocol.
-    master_user, master_password: who may log in as anybody, for logins whose password is not known
-    here; empty when nobody may.
-    """
-
-    ca: str = ""
-    certificate: str = ""
-    key: str = ""
-    timeout: float = 10.0
-    deadline: float = 30.0
-    allowed: tuple[str, ...] = ("*",)
-    allow_clear: tuple[str, ...] = ()
-    own: frozenset[tuple[str, int]] = frozenset()
-    told: tuple[str, ...] = ()
-    proxy: tuple[str, ...] = ()
-    master_user: str = ""
-    master_password: str = attrs.field(default="", repr=False)
 
 
 class RelayConnector:
@@ -87,7 +60,7 @@ class RelayConnector:
         self._short = ShortWay(reactor, reach, self._trust, self._is_plain) if reach else None
         self._patience = min(settings.timeout, settings.deadline)
         # Where our connections come from that are about to log in.
-        self._calling: set[tuple[str, int]] = set()
+        self._calling = Calling()
 
     def can(self, order: RelayOrder) -> bool:
         """Say whether there is something to log in with."""
@@ -128,11 +101,11 @@ class RelayConnector:
         way = Way(self._reactor, self._settings.deadline, self._short, began)
         if straight is not None:
             way.begun = straight
-            self._call(way.calls, straight.transport)
+            self._call(way, straight.transport)
         try:
             connection = await self._reach(order, way)
         finally:
-            self._calling.difference_update(way.calls)
+            self._hang_up(way)
             if way.begun is not None:
                 # Nobody went on with it: the server has just begun to be left alone, say.
                 way.begun.close()
@@ -164,13 +137,13 @@ class RelayConnector:
         secure, peer: how the client came, and from where. login_as: whose password that is.
         """
         short = self._short
-        if short is None or not self.circuit.calm(server) or peer in self._calling:
+        if short is None or not self.circuit.calm(server) or self._calling.may_be(peer):
             return None
         if not short.leads_to(server, secure):
             return None
         straight = short.begin(server, command_for(user, login_as, password), self._patience)
         if straight is not None:
-            straight.call_from(_here(straight.transport), self._calling)
+            straight.call(self._calling)
         return straight
 
     async def log_in(self, order: RelayOrder) -> Arrived:
@@ -192,21 +165,23 @@ class RelayConnector:
         try:
             return await self._first(order, way)
         finally:
-            self._calling.difference_update(way.calls)
+            self._hang_up(way)
 
     def _goes_round(self, order: RelayOrder) -> str:
         """Say why a login goes round in a circle; empty when it does not."""
         if order.hops < 1:
             return "this login has come through too many proxies (x-proxy-ttl)"
-        if (order.peer_host, order.peer_port) in self._calling:
+        if self._calling.has((order.peer_host, order.peer_port), order.own):
             return "this login comes from this very server: a home leads back here"
         return ""
 
-    def _call(self, calls: list[tuple[str, int]], transport: Any) -> None:
-        """Remember where a connection comes from until its login is done."""
-        here = _here(transport)
-        calls.append(here)
-        self._calling.add(here)
+    def _call(self, way: Way, transport: Any) -> None:
+        """Remember a connection until its login is done."""
+        way.calls.append(self._calling.add(transport))
+
+    def _hang_up(self, way: Way) -> None:
+        for here in way.calls:
+            self._calling.discard(here)
 
     async def _first(self, order: RelayOrder, way: Way) -> LoggedIn:
         """Log in at the first server that can be reached, but for those to be left alone."""
@@ -271,7 +246,7 @@ class RelayConnector:
             patience = min(self._settings.timeout, way.left)
             straight, way.begun = way.begun, None
             if straight is None:
-                calling = partial(self._call, way.calls)
+                calling = partial(self._call, way)
                 command = command_for(order.user, *self._password(order))
                 straight = await short.go(server, command, patience, calling)
             straight.check(server)
@@ -326,7 +301,7 @@ class RelayConnector:
         self, order: RelayOrder, way: Way, connection: ImapConnection, target: Target
     ) -> None:
         """Get ready for the login: say where the client comes from, and listen for it."""
-        self._call(way.calls, connection.transport)
+        self._call(way, connection.transport)
         await self._tell(order, connection, target)
         way.heard.forget()
         connection.on_untagged = way.heard.take
@@ -382,17 +357,6 @@ class RelayConnector:
             allowed=settings.allowed,
             allow_clear=(*settings.allow_clear, *own),
         )
-
-
-def _here(transport: Any) -> tuple[str, int]:
-    """Give the address that a connection comes from; none when it has ended already."""
-    try:
-        if isinstance(transport, HomeLink):
-            return transport.here()
-        own = transport.getHost()
-    except (OSError, AttributeError):
-        return NOWHERE
-    return own.host, own.port
 
 
 def fits(host: str, patterns: tuple[str, ...]) -> bool:

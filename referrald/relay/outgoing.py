@@ -72,6 +72,11 @@ class HomeLink(Link):
         name = self.socket.getsockname()
         return name[0], name[1]
 
+    def there(self) -> tuple[str, int]:
+        """Give the address and port at the other end, as the system has it."""
+        name = self.socket.getpeername()
+        return name[0], name[1]
+
     def pour(self, size: int, into: Any, poured: Callable[[int], None]) -> None:
         """Send what comes next to another link, past the protocols, which are told how much.
 

@@ -19,6 +19,7 @@ from referrald.client.connection import ConnectionEnded
 from referrald.client.transport import NotReached, Opened, Reach, Trust, connect, establish
 from referrald.errors import ReferraldError
 from referrald.model import Security, Server
+from referrald.relay.circles import NOWHERE, Calling
 from referrald.relay.outgoing import timers_of
 from referrald.wire.responses import BrokenResponse, ResponseReader
 
@@ -33,9 +34,6 @@ LONGEST = 8192
 
 SERVERS_KEPT = 1000
 
-Here = tuple[str, int]
-
-NOWHERE: Here = "", 0
 
 Offered = tuple[str, ...]
 
@@ -79,7 +77,7 @@ class StraightLogin:
         self._lost: Failure | None = None
         self._clock: Any = None
         self._token: Any = None
-        self._calling: set[Here] | None = None
+        self._calling: Calling | None = None
         self.began = self._until = 0.0
 
     def begin(self, reactor: Any) -> None:
@@ -90,10 +88,10 @@ class StraightLogin:
             self.transport.startTLS(self._options)
         self._token = self._wheel.add(self._patience, self._too_late)
 
-    def call_from(self, here: Here, calling: set[Here]) -> None:
+    def call(self, calling: Calling) -> None:
         """Be known as one of those who call, until it is known how the login went."""
-        self.here, self._calling = here, calling
-        calling.add(here)
+        self._calling = calling
+        self.here = calling.add(self.transport)
 
     async def settled(self) -> None:
         """Wait until it is known how the login went; who gives that up breaks it off."""

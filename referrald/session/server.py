@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, cast
 
-from twisted.internet import defer
 from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import connectionDone
 from twisted.mail.imap4 import IMAP4Server
@@ -28,6 +27,7 @@ from referrald.session.living import Living
 from referrald.session.naming import IMAP4REV2, UTF8_ACCEPT
 from referrald.session.notices import Notices
 from referrald.session.outgoing import FLUSH_AT, Outgoing
+from referrald.session.rawlines import RawLines
 from referrald.session.receiving import Receiving
 from referrald.session.relaying import Relayed
 from referrald.session.remote import Remote
@@ -59,6 +59,7 @@ class ReferralServer(
     Receiving,
     Remote,
     Fronted,
+    RawLines,
     TwistedsFace,
     IMAP4Server,
 ):
@@ -86,7 +87,6 @@ class ReferralServer(
     _running: bytes | None = None
     _work: Waiting | None = None
     _after: Callable[[], None] | None = None
-    _line_wanted: defer.Deferred[bytes] | None = None
     _counted_as: str | None = None
 
     def __init__(self, door: Door) -> None:
@@ -243,39 +243,6 @@ class ReferralServer(
         if name == b"APPEND" and self.state != "unauth":
             return self.judge_append(tag, size, binary)
         return None
-
-    async def read_line(self) -> bytes:
-        """Wait for one raw line from the client: a SASL response, or the end of IDLE."""
-        self._flush()
-        line = self._next_line()
-        if line is not None:
-            return line
-        self._line_wanted = defer.Deferred()
-        self._read_on()
-        try:
-            return await self._line_wanted
-        finally:
-            self._line_wanted = None
-
-    def _next_line(self) -> bytes | None:
-        assert self.reader is not None
-        line = self.reader.line()
-        if isinstance(line, Fatal):
-            self._odd_event(line)
-            raise WireError(line.reason)
-        return line
-
-    def _offer_line(self) -> None:
-        wanted = self._line_wanted
-        assert wanted is not None
-        try:
-            line = self._next_line()
-        except WireError:
-            wanted.errback()
-            return
-        if line is not None:
-            self._line_wanted = None
-            wanted.callback(line)
 
     # -- one command -------------------------------------------------------------------------
 

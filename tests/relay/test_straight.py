@@ -13,8 +13,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.errors import AuthenticationFailed, Unavailable
 from referrald.model import RelayOrder, Security, Server
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelayConnector
 from referrald.relay.outgoing import timers_of
+from referrald.relay.settings import RelaySettings
 from referrald.relay.splice import Splice
 from tests.proves import proves
 

@@ -9,8 +9,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.auth.authenticator import Authenticator
 from referrald.model import Home, How, Limits, Server
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelayConnector
 from referrald.relay.refusals import Refusals
+from referrald.relay.settings import RelaySettings
 from referrald.routing.directory import Directory, DirectorySettings
 from referrald.routing.guard import StormBreaker
 from referrald.routing.policy import PolicySettings

@@ -7,7 +7,8 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.model import Decision, How, Login, Refer, Server
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelayConnector
+from referrald.relay.settings import RelaySettings
 from referrald.session.choosing import Choosing, NetworkRule
 from referrald.session.programs import Programs
 from tests.client.net import Net, Pipe, Scripted

@@ -8,7 +8,8 @@ from typing import Any
 from referrald.mailmodel import MailboxLocation, NewMessage, Replica
 from referrald.model import Home, Security, Server
 from referrald.realm import MailRealm
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelayConnector
+from referrald.relay.settings import RelaySettings
 from referrald.routing.directory import Directory
 from referrald.routing.locations import Locations
 from referrald.routing.mailboxes import MailboxRouter, MailboxRouting

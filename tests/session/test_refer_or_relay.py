@@ -8,7 +8,7 @@ import attrs
 
 from referrald.model import Refuse
 from referrald.networks import Networks
-from referrald.relay.connector import RelaySettings
+from referrald.relay.settings import RelaySettings
 from referrald.session.choosing import NetworkRule
 from referrald.session.relaying import Secret, secret_of
 from tests.session.relaycase import AWAY, LOGIN, RelayCase

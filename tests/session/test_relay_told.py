@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from referrald.model import Refer
 from referrald.networks import Networks
-from referrald.relay.connector import RelaySettings
 from referrald.relay.proxyheader import proxy_header
+from referrald.relay.settings import RelaySettings
 from tests.mime.mail import SIMPLE
 from tests.proves import proves
 from tests.session.native import Site

@@ -9,7 +9,7 @@ import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.relay.circuit import SHORTEST
-from referrald.relay.connector import RelaySettings
+from referrald.relay.settings import RelaySettings
 from referrald.session.relaying import Secret, secret_of
 from tests.proves import proves
 from tests.session.relaycase import HELLO, LOGIN, RelayCase, Wire
@@ -198,9 +198,9 @@ class Relaying(RelayCase):
         self.serve("home.example", authenticate=b"")
         first = self.connect()
         first.say(b"a " + LOGIN)
-        ours = self.made[0].transport.other.transport.getHost()
-        second = Wire(self.net, self.house)
-        second.session.peer_host, second.session.peer_port = ours.host, ours.port
+        ours = self.made[0].transport.other.transport
+        second = self.from_there(ours)
+        second.transport.hostAddr = ours.getPeer()
         answer = second.say(b"a " + LOGIN)
         self.assertTrue(answer.startswith(b"a NO [UNAVAILABLE] "), answer)
         self.assertIn(b"circle", answer)
@@ -208,6 +208,22 @@ class Relaying(RelayCase):
         # Once the first is logged in, another program may have that port on that address.
         self.made[0].transport.write(b"a1 OK [CAPABILITY IMAP4rev1] in\r\n")
         self.assertIn(b"a OK", first.say())
+        self.serve("home.example")
+        self.assertIn(b"a OK", second.say(b"a " + LOGIN))
+
+    def from_there(self, ours: Any) -> Wire:
+        """Give a client that comes from where a connection of ours does."""
+        client = Wire(self.net, self.house)
+        client.session.peer_host, client.session.peer_port = (
+            ours.getHost().host,
+            ours.getHost().port,
+        )
+        return client
+
+    def test_a_client_that_has_a_port_of_ours_on_another_way_is_no_circle(self) -> None:
+        self.serve("home.example", authenticate=b"")
+        self.connect().say(b"a " + LOGIN)
+        second = self.from_there(self.made[0].transport.other.transport)
         self.serve("home.example")
         self.assertIn(b"a OK", second.say(b"a " + LOGIN))
 

@@ -9,7 +9,8 @@ import attrs
 
 from referrald.errors import AuthenticationFailed
 from referrald.model import Home, Server
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelayConnector
+from referrald.relay.settings import RelaySettings
 from referrald.routing.directory import Directory
 from referrald.routing.guard import StormBreaker
 from referrald.routing.router import Router

@@ -7,7 +7,8 @@ from typing import Any
 import attrs
 
 from referrald.model import Refer, Security, Server
-from referrald.relay.connector import RelayConnector, RelaySettings
+from referrald.relay.connector import RelayConnector
+from referrald.relay.settings import RelaySettings
 from referrald.session.choosing import Choosing
 from referrald.session.programs import Programs
 from referrald.session.shortcut import Shortcut, ShortLogin
@@ -159,6 +160,19 @@ class Taken(ShortcutCase):
         self.assertIn(b"a NO [AUTHENTICATIONFAILED]", client.say(b"a " + LOGIN))
         self.assertEqual(self.results(), [("refused", "")])
         self.assertFalse(client.lost)
+
+    def test_a_login_of_an_extension_may_ask_for_more_lines(self) -> None:
+        client = self.connect()
+
+        async def login(session: Any, user: bytes, password: bytes) -> bytes:
+            session.write(b"+ more\r\n")
+            return b"OK %b\r\n" % await session.read_line()
+
+        table = self.house.door.table
+        usual = table.find("unauth", b"LOGIN")
+        table._specs["unauth", b"LOGIN"] = attrs.evolve(usual, handler=login)
+        self.assertEqual(client.say(b"a " + LOGIN), b"+ more\r\n")
+        self.assertEqual(client.say(b"42"), b"a OK 42\r\n")
 
     def test_a_client_that_goes_on_meanwhile_is_read_by_home(self) -> None:
         self.serve("home.example", authenticate=b"")
