@@ -71,8 +71,8 @@ class Granting:
 
     async def rename(self, owner: str, old: str, new: str) -> None:
         """Have lists follow a mailbox to another name."""
-        await self._pool.run(self.file.rename, owner, old, new)
-        self._tell()
+        if await self._pool.run(self.file.rename, owner, old, new):
+            self._tell()
 
     # -- watching ----------------------------------------------------------------------------
 

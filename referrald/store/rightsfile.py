@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from referrald.errors import ReferraldError, Unavailable
 from referrald.store import rights
+from referrald.store.names import is_below
 from referrald.store.rights import ANYONE, Entries, Lists
 
 Result = TypeVar("Result")
@@ -128,17 +129,33 @@ class RightsFile:
 
         return self._change(work)
 
-    def rename(self, owner: str, old: str, new: str) -> None:
-        """Have lists follow a mailbox, and all below it, to another name."""
+    def rename(self, owner: str, old: str, new: str) -> bool:
+        """Have lists follow a mailbox, and all below it, to another name; says if any was changed.
 
-        def work(database: sqlite3.Connection) -> None:
-            for mailbox, entries in [*self._lists(database, owner).items()]:
-                if mailbox == old or mailbox.startswith(old + "/"):
-                    key = (owner, mailbox)
-                    database.execute("DELETE FROM rights WHERE owner = ? AND mailbox = ?", key)
-                    self._write(database, owner, new + mailbox[len(old) :], entries)
+        One that went by a list above it, which is not that of its new name, gets one of its own
+        that is the same: a new name gives nobody other rights (RFC 4314 section 4).
+        """
 
-        self._change(work)
+        def work(database: sqlite3.Connection) -> bool:
+            lists = self._lists(database, owner)
+            before = rights.nearest(lists, old)
+            moved = {
+                mailbox: entries
+                for mailbox, entries in lists.items()
+                if mailbox == old or is_below(mailbox, old)
+            }
+            for mailbox in moved:
+                key = (owner, mailbox)
+                database.execute("DELETE FROM rights WHERE owner = ? AND mailbox = ?", key)
+            for mailbox, entries in moved.items():
+                self._write(database, owner, new + mailbox[len(old) :], entries)
+            left = {mailbox: each for mailbox, each in lists.items() if mailbox not in moved}
+            if old not in moved and before != rights.nearest(left, new):
+                self._write(database, owner, new, before)
+                return True
+            return bool(moved)
+
+        return self._change(work)
 
     def close(self) -> None:
         """Let go of the file until it is asked for again."""

@@ -20,7 +20,7 @@ from referrald.interfaces import IGrants, IMailAccount, IQuotas, IRights
 from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed, Quota
 from referrald.store import rights
 from referrald.store.flags import USES
-from referrald.store.names import DELIMITER, INBOX, checked, undelimited
+from referrald.store.names import DELIMITER, INBOX, above, checked, undelimited
 from referrald.store.rights import ALL
 from referrald.store.rightsfile import PUBLIC
 from referrald.store.sharedfolder import GuardedFolder, SharingFolder
@@ -50,7 +50,9 @@ class Where:
 
     async def exists(self) -> bool:
         """Say whether there is such a mailbox, or a mere name."""
-        return any(entry.name == self.name for entry in await self.account.entries())
+        return bool(await self.account.statuses([self.name])) or any(
+            entry.name == self.name for entry in await self.account.entries()
+        )
 
 
 @implementer(IMailAccount, IQuotas, IRights, IGrants)
@@ -233,32 +235,41 @@ class SharedAccount:
         if name == self._prefixes.public:
             raise MailboxExists(name)
         checked(name)
-        above = name.rpartition(DELIMITER)[0]
         try:
             where = await self.where(name)
         except NoSuchMailbox as error:
             raise NoPermission(name) from error
         held = await self.granting.held(where.owner, self.user)
         if "k" not in held.letters(_parent(where.key)):
-            raise NoPermission(above)
+            raise NoPermission(name)
         return where
 
     async def delete(self, name: str) -> None:
-        """Remove a mailbox, and its list of rights; what is below it stays."""
+        """Remove a mailbox, and its list of rights; what is below it stays.
+
+        As long as the name stays for that, so does the list: what is below may go by it.
+        """
         where = await self.may(name, "x")
+        # Where the table cannot be asked nothing goes: the next of that name would get the list.
+        lists = await self.granting.lists(where.owner)
         await where.account.delete(where.name)
-        await self.granting.drop(where.owner, where.key)
+        candidates = [each for each in (where.key, *above(where.key)) if each in lists]
+        if candidates:
+            there = {entry.name for entry in await where.account.entries()}
+            for gone in (each for each in candidates if each not in there):
+                await self.granting.drop(where.owner, gone)
 
     async def rename(self, old: str, new: str) -> None:
-        """Give a mailbox and all below it a new name; lists of rights go along."""
+        """Give a mailbox and all below it a new name; who has which rights stays as it is."""
         plain = undelimited(new)
         source, target = await self.may(old, "x"), await self._place_for(plain)
         if source.owner != target.owner:
             raise NotPossible(public=ACROSS)
         if source.owner == PUBLIC and source.name == INBOX:
             raise NotPossible(public="That mailbox has to stay.")
+        lists = await self.granting.lists(source.owner)
         await source.account.rename(source.name, target.name)
-        if source.name != INBOX:
+        if lists and source.name != INBOX:
             await self.granting.rename(source.owner, source.key, target.key)
 
     # -- limits ------------------------------------------------------------------------------

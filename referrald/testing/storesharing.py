@@ -228,6 +228,33 @@ class SharingContract(SharingCase):
         self.assertIn(self.theirs(one, "INBOX"), await names(other))
 
     @with_store
+    async def test_another_name_gives_nobody_other_rights(self, store: Any) -> None:
+        """Neither takes it any (RFC 4314 section 4), be the list one of those above."""
+        one, other, name = await self.sharing(store, READS, b"a")
+        await one.create(path(one, "box", "low"))
+        await one.create("private")
+        await one.rename(path(one, "box", "low"), "low")
+        self.assertEqual(await other.rights(self.theirs(one, "low")), READS)
+        await one.rename("private", path(one, "box", "private"))
+        await self.hidden(other, path(one, name, "private"))
+        await one.rename("low", path(one, "box", "low"))
+        await self.give(one, "box", "lrs")
+        self.assertEqual(await other.rights(path(one, name, "low")), READS)
+
+    @with_store
+    async def test_what_is_below_a_deleted_mailbox_keeps_its_rights(self, store: Any) -> None:
+        """Until the name is gone, which then can have others."""
+        one, other, name = await self.sharing(store, READS)
+        low = path(one, "box", "secret", "low")
+        await one.create(low)
+        await one.grant(path(one, "box", "secret"), self.users[1], "", 0)
+        await one.delete(path(one, "box", "secret"))
+        await self.hidden(other, path(one, name, "secret", "low"))
+        await one.delete(low)
+        await one.create(low)
+        self.assertIn(path(one, name, "secret", "low"), await names(other))
+
+    @with_store
     async def test_inbox_is_that_in_any_case(self, store: Any) -> None:
         """Below the name of its owner as well."""
         one, other, _name = await self.sharing(store, READS)
