@@ -27,7 +27,7 @@ class Granting:
 
     def __init__(self, file: RightsFile, pool: Pool, reactor: Any = None) -> None:
         self.file = file
-        self._pool = pool
+        self.pool = pool
         self._reactor = reactor
         self._watchers: dict[object, Callable[[], None]] = {}
         self._call: Any = None
@@ -41,13 +41,13 @@ class Granting:
         if self._call is not None:
             self._call.cancel()
             self._call = None
-        await self._pool.run(self.file.close)
+        await self.pool.run(self.file.close)
 
     # -- asking and changing -----------------------------------------------------------------
 
     async def lists(self, owner: str) -> Lists:
         """Give all lists of an owner by mailbox."""
-        return await self._pool.run(self.file.lists, owner)
+        return await self.pool.run(self.file.lists, owner)
 
     async def held(self, owner: str, user: str) -> Held:
         """Give what a user may do with the mailboxes of an owner."""
@@ -55,23 +55,23 @@ class Granting:
 
     async def owners(self, user: str) -> list[str]:
         """Name those who may have given a user rights."""
-        return await self._pool.run(self.file.owners, user)
+        return await self.pool.run(self.file.owners, user)
 
     async def change(
         self, owner: str, mailbox: str, identifier: str, letters: str, mode: int
     ) -> None:
         """Add (mode 1), remove (-1) or set (0) letters."""
-        await self._pool.run(self.file.change, owner, mailbox, identifier, letters, mode)
+        await self.pool.run(self.file.change, owner, mailbox, identifier, letters, mode)
         self._tell()
 
     async def drop(self, owner: str, mailbox: str) -> None:
         """Take away the list of a mailbox that is gone."""
-        if await self._pool.run(self.file.drop, owner, mailbox):
+        if await self.pool.run(self.file.drop, owner, mailbox):
             self._tell()
 
     async def rename(self, owner: str, old: str, new: str) -> None:
         """Have lists follow a mailbox to another name."""
-        if await self._pool.run(self.file.rename, owner, old, new):
+        if await self.pool.run(self.file.rename, owner, old, new):
             self._tell()
 
     # -- watching ----------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class Granting:
         Deferred.fromCoroutine(self._look_once()).addErrback(self._failed).addBoth(self._looked)
 
     async def _look_once(self) -> None:
-        version = await self._pool.run(self.file.version)
+        version = await self.pool.run(self.file.version)
         before, self._version = self._version, version
         if version != before:
             self._tell()

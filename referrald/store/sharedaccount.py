@@ -21,7 +21,7 @@ from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMess
 from referrald.store import rights
 from referrald.store.flags import USES
 from referrald.store.names import DELIMITER, INBOX, above, checked, undelimited
-from referrald.store.rights import ALL
+from referrald.store.rights import ALL, Held
 from referrald.store.rightsfile import PUBLIC
 from referrald.store.sharedfolder import GuardedFolder, SharingFolder
 from referrald.store.sharedtrees import Tree
@@ -81,7 +81,7 @@ class SharedAccount:
         """Find a mailbox; raises `NoSuchMailbox` where nobody has one of that name."""
         if self._prefixes.is_own(name):
             return self._mine(name)
-        owner = PUBLIC if self._prefixes.is_public(name) else self._prefixes.owner(name)
+        owner = self._prefixes.any_owner(name)
         if owner is None or owner == self.user:
             raise NoSuchMailbox(name)
         # Who was given no rights is not to find out who has mail here.
@@ -148,12 +148,8 @@ class SharedAccount:
 
     async def _seen(self, tree: Tree) -> list[MailboxEntry]:
         held = await self.granting.held(tree.owner, self.user)
-        found = []
-        for entry in await tree.account.entries():
-            name = tree.outer(entry.name)
-            if name is not None and "l" in held.letters(tree.key(entry.name)):
-                found.append(MailboxEntry(name=name, attributes=_shown(tree, entry)))
-        return found
+        # There may be very many.
+        return await self.granting.pool.run(_visible, tree, await tree.account.entries(), held)
 
     async def subscriptions(self) -> frozenset[str]:
         """Name all that is subscribed: the user's own list, whosever the mailboxes are."""
@@ -188,22 +184,19 @@ class SharedAccount:
         """Count many; those that the user may not read are left out."""
         mine = [name for name in names if self._prefixes.is_own(name)]
         found: dict[str, MailboxStatus] = dict(await self.own.statuses(mine))
-        rest = set(names).difference(mine)
+        rest: dict[str | None, list[str]] = {}
+        for name in set(names).difference(mine):
+            rest.setdefault(self._prefixes.any_owner(name), []).append(name)
         for tree in await self._trees() if rest else ():
             try:
-                found.update(await self._counts(tree, rest))
+                found.update(await self._counts(tree, rest.get(tree.owner, ())))
             except ReferraldError as error:
                 self._passed_over(tree.root, error)
         return found
 
-    async def _counts(self, tree: Tree, names: set[str]) -> dict[str, MailboxStatus]:
+    async def _counts(self, tree: Tree, names: Sequence[str]) -> dict[str, MailboxStatus]:
         held = await self.granting.held(tree.owner, self.user)
-        asked = {}
-        for name in names:
-            below = name == tree.root or name.startswith(tree.root + DELIMITER)
-            inner = tree.inner(name) if below else None
-            if inner is not None and "r" in held.letters(tree.key(inner)):
-                asked[inner] = name
+        asked = await self.granting.pool.run(_readable, tree, names, held)
         counts = await tree.account.statuses([*asked]) if asked else {}
         return {asked[inner]: count for inner, count in counts.items()}
 
@@ -342,6 +335,26 @@ class SharedAccount:
         if not await where.exists():
             raise NoSuchMailbox(name)
         return where
+
+
+def _visible(tree: Tree, entries: Sequence[MailboxEntry], held: Held) -> list[MailboxEntry]:
+    """Give those mailboxes that a user may see, as the user sees them."""
+    found = []
+    for entry in entries:
+        name = tree.outer(entry.name)
+        if name is not None and "l" in held.letters(tree.key(entry.name)):
+            found.append(MailboxEntry(name=name, attributes=_shown(tree, entry)))
+    return found
+
+
+def _readable(tree: Tree, names: Sequence[str], held: Held) -> dict[str, str]:
+    """Give the names that a user may read, by what the account calls them."""
+    inner = {tree.inner(name): name for name in names}
+    return {
+        there: name
+        for there, name in inner.items()
+        if there is not None and "r" in held.letters(tree.key(there))
+    }
 
 
 def _shown(tree: Tree, entry: MailboxEntry) -> tuple[str, ...]:

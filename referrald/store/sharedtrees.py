@@ -40,6 +40,10 @@ class Prefixes:
         owner, delimiter, rest = name[len(self.others) + 1 :].partition(DELIMITER)
         return owner if owner and delimiter and rest else None
 
+    def any_owner(self, name: str) -> str | None:
+        """Give the owner of a mailbox that is not the user's own; None where it is nobody's."""
+        return PUBLIC if self.is_public(name) else self.owner(name)
+
     def root(self, owner: str) -> str:
         """Give what stands above the mailboxes of an owner."""
         return self.public if owner == PUBLIC else self.others + DELIMITER + owner
