@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -42,6 +43,18 @@ def _described(message: Part, column: Column) -> bytes:
     if column == "fields":
         return common_fields(message)
     return bytes(body_structure(message, column == "structure"))
+
+
+_COMMON = re.compile(
+    rb"^(?:%b)[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?"
+    % b"|".join(map(re.escape, sorted(COMMON_FIELDS))),
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def common_fields_in(header: bytes) -> bytes:
+    """Give the same as `common_fields` for a message with that header."""
+    return b"".join(_COMMON.findall(header))
 
 
 def common_fields(message: Part) -> bytes:

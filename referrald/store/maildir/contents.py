@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -15,17 +14,25 @@ from referrald.interfaces import IContent, IIncoming
 from referrald.store.maildir.index import translated
 
 PIECE = 65536
-_BARE = re.compile(rb"(?<!\r)\n")
 
 
-def bare_newlines(path: str) -> int:
-    """Count the line ends without CR in a file."""
-    count, last = 0, b""
-    with open(path, "rb") as file:
-        while piece := file.read(PIECE * 4):
-            count += len(_BARE.findall(piece)) - (last == b"\r" and piece[:1] == b"\n")
-            last = piece[-1:]
-    return count
+class BareNewlines:
+    """Counts the line ends without CR in the pieces of a file."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._last = b""
+
+    def take(self, piece: bytes) -> None:
+        """Look at the next piece."""
+        self.count += piece.count(b"\n") - piece.count(b"\r\n")
+        self.count -= self._last == b"\r" and piece[:1] == b"\n"
+        self._last = piece[-1:]
+
+
+def turned(piece: bytes) -> bytes:
+    """Write CR LF where a line ends with LF alone."""
+    return piece.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
 class Reader:
@@ -74,11 +81,11 @@ class Reader:
         piece = os.pread(self._file, PIECE, self._offset)
         self._offset += len(piece)
         if piece:
-            turned = _BARE.sub(b"\r\n", piece)
+            sent = turned(piece)
             if self._last == b"\r" and piece[:1] == b"\n":
-                turned = turned[1:]
+                sent = sent[1:]
             self._last = piece[-1:]
-            self._rest += turned
+            self._rest += sent
         return bool(piece)
 
     def close(self) -> None:

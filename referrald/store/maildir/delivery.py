@@ -12,6 +12,8 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -22,6 +24,7 @@ from referrald.store.maildir import disk, folders, pending
 from referrald.store.maildir.filenames import DELETED, info_of, new_base
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index, choose
+from referrald.store.maildir.looking import is_plain
 from referrald.store.maildir.messages import coded, known_flags, next_modseq, tally
 
 NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.ENOTSUP})
@@ -45,7 +48,10 @@ class Draft:
 
 @attrs.frozen(kw_only=True)
 class Row:
-    """A message as the index has it, but for what it gets there."""
+    """A message as the index has it, but for what it gets there.
+
+    content: None where it is a new one. fields: of its header, where they are known.
+    """
 
     flags: int
     keywords: str
@@ -57,9 +63,12 @@ class Row:
     base: str
     info: str
     shown: int
+    fields: bytes | None = None
 
 
 ROW = "flags, keywords, size, stored, received, zone, content, base, info, shown"
+_VALUES = attrgetter(*ROW.split(", "))
+_CONTENT = ROW.split(", ").index("content")
 
 
 @attrs.frozen(kw_only=True)
@@ -179,8 +188,8 @@ def insert(
         f"INSERT INTO messages(folder, uid, modseq, added, {ROW}) "
         "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (folder_id, uid, modseq, modseq, *attrs.astuple(_with_content(database, row)))
-            for uid, row in zip(uids, rows, strict=True)
+            (folder_id, uid, modseq, modseq, *values)
+            for uid, values in zip(uids, _with_contents(database, rows), strict=True)
         ),
     )
     database.execute("UPDATE folders SET uid_next = ? WHERE id = ?", (uids.stop, folder_id))
@@ -191,11 +200,22 @@ def insert(
     return tuple(uids)
 
 
-def _with_content(database: sqlite3.Connection, row: Row) -> Row:
-    if row.content is not None:
-        return row
-    made = database.execute("INSERT INTO contents DEFAULT VALUES").lastrowid
-    return attrs.evolve(row, content=made)
+def _with_contents(database: sqlite3.Connection, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    """Give rows as tuples, after those without a content got one."""
+    (last,) = database.execute(
+        "SELECT max(seq) FROM sqlite_sequence WHERE name = 'contents'"
+    ).fetchone()
+    numbers = count((last or 0) + 1)
+    made, done = [], []
+    for row in rows:
+        values = _VALUES(row)
+        if row.content is None:
+            number, fields = next(numbers), row.fields
+            made.append((number, fields, None if fields is None else is_plain(fields)))
+            values = (*values[:_CONTENT], number, *values[_CONTENT + 1 :])
+        done.append(values)
+    database.executemany("INSERT INTO contents(id, fields, plain) VALUES(?, ?, ?)", made)
+    return done
 
 
 def take_out(database: sqlite3.Connection, folder_id: int) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from referrald.mailmodel import Column
 from referrald.store.describing import describe
+from referrald.store.maildir import looking
 from referrald.store.maildir.contents import Reader
 from referrald.store.maildir.disk import find_file
 from referrald.store.maildir.index import Index
+from referrald.store.maildir.looking import is_plain
 from referrald.store.maildir.messages import File
 
 KEPT: Sequence[Column] = ("envelope", "body", "structure", "fields")
@@ -50,8 +53,7 @@ def described(folder: str, files: Iterable[File]) -> list[Description]:
         if content is not None:
             told = describe(content, KEPT)
             fields = told["fields"]
-            plain = fields.isascii() and b"=?" not in fields and b"\0" not in fields
-            row = (told["envelope"], told["body"], told["structure"], fields, plain)
+            row = (told["envelope"], told["body"], told["structure"], fields, is_plain(fields))
             found.append((*row, file.content))
     return found
 
@@ -62,6 +64,24 @@ def by_uid(
     """Give what was found out by the UIDs of the messages."""
     known = {content: dict(zip(KEPT, told, strict=True)) for *told, _plain, content in descriptions}
     return {file.uid: known[file.content] for file in files if file.content in known}
+
+
+def headed(folder: str, files: Iterable[File]) -> list[tuple[bytes, bool, int]]:
+    """Look at the headers in files; those that are gone, or very long, are left out."""
+    found = []
+    for file in files:
+        path = find_file(folder, file.base, file.info)
+        with suppress(FileNotFoundError):
+            fields = None if path is None else looking.headed(path)
+            if fields is not None:
+                found.append((fields, is_plain(fields), file.content))
+    return found
+
+
+def keep_fields(index: Index, found: Sequence[tuple[bytes, bool, int]]) -> None:
+    """Put header fields into the index, if that is possible."""
+    with index.if_possible(), index.writing(lasting=False) as database:
+        database.executemany("UPDATE contents SET fields = ?, plain = ? WHERE id = ?", found)
 
 
 def keep(index: Index, descriptions: Sequence[Description]) -> bool:

@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import time
+from functools import lru_cache
 from itertools import count
 from typing import Final
 
@@ -68,6 +69,7 @@ def delivered(base: str) -> int:
     return 0 if match is None else int(match[1])
 
 
+@lru_cache(maxsize=1024)
 def bits_of(info: str) -> int:
     """Give the flags that a file name tells."""
     if not info.startswith(MARK):

@@ -91,17 +91,16 @@ class MaildirFolder:
     async def rows(self, uids: Sequence[int], columns: Sequence[Column]) -> list[Any]:
         """Give for each message a tuple of its UID and the columns."""
         found = await self._keeper.run(self._rows, uids, columns)
-        at = next((n for n, each in enumerate(columns, 1) if each in FROM_CONTENT), None)
-        if at is None:
+        if FROM_CONTENT.isdisjoint(columns):
             return found
-        unknown = [row[0] for row in found if row[at] is None]
+        unknown = [row[0] for row in found if None in row]
         if not unknown:
             return found
         loose = await self._describe(unknown)
         again = await self._keeper.run(self._rows, uids, columns)
         if loose:
             again = [_filled(row, columns, loose.get(row[0], {})) for row in again]
-        return [row for row in again if row[at] is not None]
+        return [row for row in again if None not in row]
 
     def _rows(self, index: Index, uids: Sequence[int], columns: Sequence[Column]) -> list[Any]:
         with index.reading():

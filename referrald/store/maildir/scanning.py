@@ -15,11 +15,11 @@ import attrs
 
 from referrald.errors import NoSuchMailbox
 from referrald.store.maildir import delivery, disk, folders, pending
-from referrald.store.maildir.contents import bare_newlines
 from referrald.store.maildir.delivery import Row
 from referrald.store.maildir.filenames import MARK, bits_of, delivered, sizes, split
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index, choose
+from referrald.store.maildir.looking import glance
 from referrald.store.maildir.messages import next_modseq, tally
 from referrald.store.maildir.naming import name_of
 from referrald.store.names import INBOX
@@ -254,9 +254,9 @@ def _add(index: Index, folder: Folder, names: Sequence[str], *, recent: bool) ->
 
     recent: they were delivered; others of which a program has told its user are in ``cur`` before.
     """
-    added = False
+    added, cur = False, index.path(folder.directory, "cur")
     for at in range(0, len(names), SLICE):
-        rows = [row for name in names[at : at + SLICE] for row in _row(index, folder, name)]
+        rows = [row for name in names[at : at + SLICE] for row in _row(index, cur, name)]
         with index.writing() as database:
             delivery.insert(database, folder.id, rows, recent=recent)
         added = added or bool(rows)
@@ -264,16 +264,12 @@ def _add(index: Index, folder: Folder, names: Sequence[str], *, recent: bool) ->
     return added
 
 
-def _row(index: Index, folder: Folder, name: str) -> Iterable[Row]:
+def _row(index: Index, cur: str, name: str) -> Iterable[Row]:
     """Find out of a file what the index has to have; nothing where it is none, or gone."""
     base, info = split(name)
-    path = index.path(folder.directory, "cur", name)
+    path = f"{cur}/{name}"
     try:
-        found = os.stat(path)
-        told = sizes(base)
-        size = told[1] if told and told[0] == found.st_size else 0
-        if not size:
-            size = found.st_size + bare_newlines(path)
+        found = glance(path, sizes(base))
     except FileNotFoundError:
         return
     except OSError as error:
@@ -283,12 +279,13 @@ def _row(index: Index, folder: Folder, name: str) -> Iterable[Row]:
     yield Row(
         flags=bits,
         keywords="",
-        size=size,
-        stored=found.st_size,
-        received=int(found.st_mtime),
+        size=found.size,
+        stored=found.stored,
+        received=found.received,
         zone=0,
         content=None,
         base=base,
         info=info,
         shown=bits,
+        fields=found.fields,
     )

@@ -77,17 +77,21 @@ class Shelf:
             return messages.fetch(index, self._here(index).id, uids)
 
     def fields(self, uids: Sequence[int]) -> Iterator[tuple[int, bytes]]:
-        """Give the common fields; messages that nobody asked about before are described now."""
+        """Give the common fields; those of messages that nobody asked about are looked up now."""
         rows = self._do(self._fields, uids)
-        unknown = [uid for uid, fields in rows if fields is None]
-        if unknown:
-            path, files = self._do(self.files, unknown)
-            told = described.described(path, files)
-            loose = {} if self._do(described.keep, told) else described.by_uid(files, told)
-            rows = [
-                (uid, loose[uid]["fields"] if fields is None and uid in loose else fields)
-                for uid, fields in self._do(self._fields, uids)
-            ]
+        for look, keep in (
+            (described.headed, described.keep_fields),
+            (described.described, described.keep),  # Where a header is very long.
+        ):
+            unknown = [uid for uid, fields in rows if fields is None]
+            if unknown:
+                path, files = self._do(self.files, unknown)
+                told: Sequence[tuple[Any, ...]] = look(path, files)
+                self._do(keep, told)
+                # Both end with the fields, whether they are plain, and the content that has them.
+                found = {content: fields for *_, fields, _plain, content in told}
+                by_uid = {file.uid: found.get(file.content) for file in files}
+                rows = [(uid, by_uid.get(uid) if known is None else known) for uid, known in rows]
         return ((uid, fields) for uid, fields in rows if fields is not None)
 
     def _fields(self, index: Index, uids: Sequence[int]) -> list[Any]:
