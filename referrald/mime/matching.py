@@ -13,12 +13,16 @@ from typing import Final, Protocol
 
 from referrald.mailmodel import StoredMessage
 from referrald.mime.criteria import Known, Need, leaves, need_of, test_of
+from referrald.mime.glancing import lacks, word_of
 from referrald.mime.parts import Part, parse
 from referrald.mime.texts import field_line, passages
 from referrald.query import All, Body, Changed, Found, Query, Text, Uids
 
 BATCH: Final = 200
 """Messages that are asked of a store at a time."""
+
+GLANCED: Final = 1_000_000
+"""Bytes that a message may have to be looked at as a whole, which is not a small step then."""
 
 Step = Generator[None, None, None]
 
@@ -71,6 +75,9 @@ class Matcher:
             leaf.text.casefold() for leaf in texts if isinstance(leaf, Text)
         )
         self._overlap = max(map(len, self._anywhere), default=1) - 1
+        words = [word_of(text) for text in self._anywhere]
+        self._words = [word for word in words if word is not None]
+        self._glances = bool(words) and None not in words
 
     def look_at_header(self, known: Known, data: bytes) -> Part:
         """Take in the header of a message, of which ``data`` are the first bytes at least."""
@@ -84,6 +91,9 @@ class Matcher:
 
     def look_at_content(self, known: Known, data: bytes) -> Step:
         """Look through a message, as far as that is needed; a step is never long."""
+        if self._glances and len(data) <= GLANCED and lacks(data, self._words):
+            known.read = True
+            return
         message = self.look_at_header(known, data)
         yield
         if self.judge(known) is None:

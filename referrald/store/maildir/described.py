@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from referrald.mailmodel import Column
 from referrald.store.describing import describe
 from referrald.store.maildir import looking
-from referrald.store.maildir.contents import Reader
+from referrald.store.maildir.contents import Reader, turned
 from referrald.store.maildir.disk import find_file
 from referrald.store.maildir.index import Index
 from referrald.store.maildir.looking import is_plain
@@ -36,6 +37,10 @@ def opened(folder: str, file: File) -> Reader | None:
 
 def whole(folder: str, file: File) -> bytes | None:
     """Give a whole message, None when its file is gone."""
+    with suppress(FileNotFoundError):
+        content = _at_once(f"{folder}/cur/{file.base}{file.info}", file)
+        if content is not None:
+            return content
     reader = opened(folder, file)
     if reader is None:
         return None
@@ -43,6 +48,18 @@ def whole(folder: str, file: File) -> bytes | None:
         return reader.read(0, file.size)
     finally:
         reader.close()
+
+
+def _at_once(path: str, file: File) -> bytes | None:
+    """Read a file that is where it should be, and as large; None for one that is not."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        content = os.read(handle, file.stored + 1)
+    finally:
+        os.close(handle)
+    if file.stored != file.size:
+        content = turned(content)
+    return content if len(content) == file.size else None
 
 
 def described(folder: str, files: Iterable[File]) -> list[Description]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from referrald.mailmodel import StoredMessage
 from referrald.mime import matching
@@ -18,6 +19,8 @@ from referrald.store.maildir.selecting import Condition, at_least, exactly
 
 Result = TypeVar("Result")
 Do = Callable[..., Any]
+AHEAD: Final = 200
+"""Messages whose files are asked for at a time."""
 
 
 class Shelf:
@@ -35,10 +38,12 @@ class Shelf:
         self._do = do
         self._here = here
         self._condition = condition
+        self._uids: Sequence[int] = ()
+        self._files: tuple[str, dict[int, File]] = "", {}
 
     def narrowed(self, condition: Condition | None) -> Shelf:
-        """Give the same for messages of which a condition is true; all where there is none."""
-        return self if condition is None else Shelf(self._do, self._here, condition)
+        """Give the same, for one search, for messages of which a condition is true, if any is."""
+        return Shelf(self._do, self._here, condition or self._condition)
 
     def by_roster(self, query: Query) -> Sequence[int] | None:
         """Give the messages that match, None where UIDs and flags do not tell."""
@@ -52,7 +57,8 @@ class Shelf:
 
     def uids(self) -> Sequence[int]:
         """Give the UIDs of all messages that may match."""
-        return tuple(uid for uid, _modseq in self.selected(self._condition))
+        self._uids = tuple(uid for uid, _modseq in self.selected(self._condition))
+        return self._uids
 
     def selected(self, condition: Condition) -> list[tuple[int, int]]:
         """Give the messages of which a condition is true, with their modification sequences."""
@@ -110,8 +116,16 @@ class Shelf:
 
     def content(self, uid: int) -> bytes | None:
         """Give a whole message."""
-        path, files = self._do(self.files, [uid])
-        return described.whole(path, files[0]) if files else None
+        if uid not in self._files[1]:
+            self._look_ahead(uid)
+        path, known = self._files
+        return described.whole(path, known[uid]) if uid in known else None
+
+    def _look_ahead(self, uid: int) -> None:
+        """Ask where messages are, for this one and those that come after it."""
+        at = bisect_left(self._uids, uid)
+        path, files = self._do(self.files, self._uids[at : at + AHEAD] or [uid])
+        self._files = path, {file.uid: file for file in files}
 
 
 def is_short(query: Query) -> bool:
