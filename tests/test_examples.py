@@ -14,8 +14,8 @@ from typing import ClassVar
 from twisted.internet import reactor
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from docs.examples.my_backend import SqliteBackend, factory
 from docs.examples.my_extension import extension
+from docs.examples.own_backend.my_backend import SqliteBackend, factory
 from referrald.model import Home, Server
 from referrald.session.builtin import standard_table
 from referrald.testing import BackendContract
@@ -118,7 +118,7 @@ class Plugins(TestCase):
         plugins = self.folder / "twisted" / "plugins"
         plugins.mkdir(parents=True)
         for module, name in (("my_backend", "factory"), ("my_extension", "extension")):
-            shutil.copy(EXAMPLES / f"{module}.py", self.folder)
+            shutil.copy(next(EXAMPLES.rglob(f"{module}.py")), self.folder)
             text = f"from {module} import {name} as {name}\n"
             (plugins / f"{module}_plugin.py").write_text(text, encoding="utf-8")
 

@@ -42,6 +42,13 @@ def call(*command: str, cwd: Path) -> str:
     return done.stdout
 
 
+def shell_commands(page: str, heading: str) -> list[str]:
+    """Give the commands that a section of a page has its reader type."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    section = text.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line.strip()[2:] for line in section.splitlines() if line.strip().startswith("$ ")]
+
+
 def build_wheel(folder: Path) -> Path:
     """Build the source distribution, and the wheel from that.
 
@@ -120,3 +127,23 @@ class Wheel(TestCase):
         self.assertIn("check", call(str(folder / "bin/referralctl"), "--help", cwd=folder))
         show = "import referrald, twisted.plugins.referrald_plugin as p; print(referrald, p)"
         self.assertEqual(call(python, "-c", show, cwd=folder).count(str(folder)), 2)
+
+    def test_the_how_to_for_backends_ends_in_a_green_suite(self) -> None:
+        home = Path(self.mktemp()).absolute()
+        folder = home / "my_backend"
+        commands = shell_commands("howto/write-a-backend.md", "From nothing to a green suite")
+        self.assertEqual(commands[0], "mkdir my_backend && cd my_backend")
+        folder.mkdir(parents=True)
+        python = str(make_environment(folder / "venv"))
+        pip = f"{sys.executable} -m pip --python {python} install -q --no-deps --no-build-isolation"
+        said = ""
+        self.assertEqual(commands[1], "python3 -m venv venv")
+        self.assertEqual(commands[-1].split()[:2], ["venv/bin/twistd", "-n"])
+        for command in commands[2:-1]:
+            # No registry is asked, and what is a checkout on the page is the wheel here.
+            line = command.replace("venv/bin/pip install", pip)
+            line = line.replace(f"{pip} ~/referrald", f"{pip} {Wheel.wheel}")
+            said += call("sh", "-ec", line.replace("~/referrald", str(ROOT)), cwd=folder)
+        self.assertRegex(said, r"\nPASSED \(skips=\d+, successes=\d\d\)")
+        self.assertIn("no problems", said)
+        self.assertIn("imap://nina;AUTH=*@imap2.example.org/", said)
