@@ -61,6 +61,14 @@ class AuthenticationFailed(ReferraldError):
     public = "Authentication failed."
 
 
+class TooManyFailures(ReferraldError):
+    """There were so many failed logins that no password is looked at for a while (RFC 5530)."""
+
+    code = "LIMIT"
+    public = "Too many failed logins, please try again later."
+    temporary = True
+
+
 class AuthorizationFailed(ReferraldError):
     """The credentials are good, but may not act as the user asked for (RFC 4616, RFC 5530)."""
 

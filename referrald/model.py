@@ -225,7 +225,7 @@ class StoredPassword:
 class Limits:
     """What a peer may use, above all before it has authenticated. Times in seconds, sizes in bytes.
 
-    Zero means no limit for ``connections`` and ``connections_per_address`` only.
+    Zero means no limit for ``connections`` and everything that is per user or address only.
     """
 
     connections: int = 10_000
@@ -234,6 +234,9 @@ class Limits:
     idle_time: float = 1800.0
     login_failures: int = 3
     failure_delay: float = 2.0
+    failures_per_user: int = 0
+    failures_per_address: int = 0
+    failure_window: float = 600.0
     bad_commands: int = 10
     line: int = 36_864
     literal: int = 4_096

@@ -27,7 +27,9 @@ class Given:
         return self.backend
 
 
-class Together(SynchronousTestCase):
+class AssemblyCase(SynchronousTestCase):
+    """Has an assembly over a backend in memory."""
+
     found: float | None = None
 
     def setUp(self) -> None:
@@ -67,6 +69,8 @@ class Together(SynchronousTestCase):
         for _ in range(round(seconds * 10)):
             self.clock.advance(0.1)
 
+
+class Together(AssemblyCase):
     def test_when_a_backend_tells_of_a_move_logins_and_sessions_follow(self) -> None:
         session, other = (Session(self.lasting.mover, user) for user in ("alice", "bob"))
         self.assertEqual(self.successResultOf(self.route()).server, A)
@@ -129,3 +133,57 @@ class Together(SynchronousTestCase):
             self.start(assembly)
             looking = Deferred.fromCoroutine(assembly.directory.explain(Login(user="alice")))
             self.assertEqual(self.successResultOf(looking).kept, kept)
+
+
+class CountsOfOthers(AssemblyCase):
+    """What is counted for all front doors together, and for one alone."""
+
+    def test_counts_stay_over_a_reload_while_their_settings_do(self) -> None:
+        limited = {"limits": {"failures_per_user": 3}, "referral": {"storm_count": 2}}
+        for counts in (lambda each: each.failures, lambda each: each.router._breaker):
+            one, same, other = (
+                counts(self.door(**sections))
+                for sections in (
+                    limited,
+                    limited,
+                    {"limits": {"failures_per_user": 4}, "referral": {"storm_count": 3}},
+                )
+            )
+            self.assertIs(one, same)
+            self.assertIsNot(one, other)
+
+    def door(self, **sections: Any) -> Any:
+        assembly = self.assemble(self.backend, **sections)
+        return assembly.door(assembly.config.listeners[0])
+
+    def test_without_limits_nobody_counts_and_without_a_server_nobody_is_told(self) -> None:
+        self.assertIsNone(self.door().failures)
+        self.assertIsNone(self.lasting.sharing.feed)
+        door = self.door(limits={"failures_per_address": 1})
+        self.assertIsNone(door.failures._tell)
+        self.assertIsNone(door.router._breaker._tell)
+
+    def test_what_others_tell_is_counted_by_whatever_counts_at_the_moment(self) -> None:
+        self.door(limits={"failures_per_user": 1})
+        door = self.door(limits={"failures_per_user": 2})
+        for _ in range(2):
+            self.assertEqual(door.failures.reason("alice", "192.0.2.1"), "")
+            now = self.clock.seconds()
+            self.lasting.sharing.heard([Told(what="failed", user="alice", when=now)])
+        self.assertTrue(door.failures.reason("alice", "192.0.2.1"))
+
+    def test_another_server_counts_from_the_next_start(self) -> None:
+        notes: list[str] = []
+        self.patch(self.lasting.notes, "note", lambda kind, text: notes.append(text))
+        again = self.assemble(self.backend, shared={"servers": ["redis://127.0.0.1:1"]})
+        self.lasting.adopt(again.config, None)
+        self.assertEqual(notes, ["[shared] has changed; it counts from the next start"])
+        self.assertIsNone(self.lasting.sharing.feed)
+
+
+class Told:
+    """What another front door has told."""
+
+    def __init__(self, *, what: str, user: str, when: float) -> None:
+        self.fields = {"what": what, "user": user}
+        self.when = when

@@ -9,7 +9,10 @@ from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 from urllib.parse import urlsplit
 
+import attrs
+
 from referrald import imapurl
+from referrald.backends.redis.connecting import connecting_faults, library_fault
 from referrald.config.endpoints import endpoint_fault, endpoint_secures
 from referrald.config.report import Place, Report, show_key
 from referrald.config.settings import (
@@ -18,6 +21,7 @@ from referrald.config.settings import (
     RelaySection,
     ServerSettings,
     ServeSection,
+    SharedSection,
     folded_host,
 )
 from referrald.config.values import Wrong, display
@@ -285,6 +289,19 @@ def _check_root(place: Place, root: str) -> None:
         fixed = os.path.dirname(root[: root.index("%")])
         if not os.path.isdir(fixed):
             place.wrong("root", f"there is no directory {fixed}", "make it first")
+
+
+def check_shared(place: Place, settings: SharedSection) -> None:
+    """Note a server that cannot be used, and settings for one that is not named."""
+    given = attrs.asdict(settings)
+    if not settings.servers:
+        usual = attrs.asdict(SharedSection())
+        for key in sorted(key for key in given if given[key] != usual[key]):
+            place.wrong(key, "is of no use without servers", "name one, or leave it out")
+        return
+    missing = library_fault("servers")
+    for fault in [missing] if missing else connecting_faults(given):
+        place.wrong(fault.key, fault.wrong, fault.right)
 
 
 def check_introspection(place: Place, url: str) -> None:

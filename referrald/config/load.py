@@ -34,6 +34,7 @@ from referrald.config.settings import (
     RelaySection,
     ServerSettings,
     ServeSection,
+    SharedSection,
     TlsSettings,
 )
 from referrald.config.values import Wrong, did_you_mean
@@ -110,6 +111,7 @@ def _assemble(
         serve=ServeSection(**_one(tables, "serve")),
         limits=Limits(**_one(tables, "limits")),
         log=LogSection(**_one(tables, "log")),
+        shared=SharedSection(**_one(tables, "shared")),
         extensions=_one(tables, "extensions")["use"],
     )
     own = config.own_addresses
@@ -122,6 +124,7 @@ def _assemble(
     checks.check_programs(tables["referral"][0].place, config.referral)
     _check_relay(tables, config.relay, now)
     checks.check_serve(tables["serve"][0].place, config.serve)
+    checks.check_shared(tables["shared"][0].place, config.shared)
     if config.auth.home and backends and not more:
         check_asked(tables["auth"][0].place, [(table.place, each) for table, each in backends])
     _check_auth(tables, config)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from referrald.config.schema_auth import AUTH, INTROSPECTION
 from referrald.config.schema_limits import LIMITS
 from referrald.config.schema_referral import NETWORK, REFERRAL, RELAY
+from referrald.config.schema_shared import SHARED
 from referrald.config.section import Section
 from referrald.model import Option
 
@@ -352,7 +353,7 @@ EXTENSIONS = Section(
 
 SECTIONS: Sequence[Section] = (
     SERVER, SERVER_ID, LISTENER, TLS, BACKEND, DIRECTORY, REFERRAL, NETWORK, RELAY, AUTH,
-    INTROSPECTION, SERVE, LIMITS, LOG, EXTENSIONS,
+    INTROSPECTION, SERVE, LIMITS, SHARED, LOG, EXTENSIONS,
 )  # fmt: skip
 
 # Keys that are no secret as a whole, but may hold one behind the first colon of an entry.

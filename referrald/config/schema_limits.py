@@ -26,6 +26,20 @@ _LIMITS: dict[str, tuple[OptionKind, float, str]] = {
     ),
     "login_failures": ("integer", 1, "Failed logins on one connection; then `BYE`."),
     "failure_delay": ("duration", 0, "Time that the answer to a failed login is held back."),
+    "failures_per_user": (
+        "integer",
+        0,
+        "Failed logins of one user within `failure_window`, wherever from; then every login of "
+        "this user gets `NO [LIMIT]` for a while, be the password right or wrong. So others can "
+        "keep a user out. 0: no limit.",
+    ),
+    "failures_per_address": (
+        "integer",
+        0,
+        "The same for failed logins from one address, or from one IPv6 network of 64 bits. 0: no "
+        "limit.",
+    ),
+    "failure_window": ("duration", 1, "The time in which they count."),
     "bad_commands": ("integer", 1, "Commands answered `BAD` before login; then `BYE`."),
     "line": (
         "size",

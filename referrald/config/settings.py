@@ -187,6 +187,22 @@ class ServeSection:
 
 
 @attrs.frozen(kw_only=True)
+class SharedSection:
+    """The Redis by which front doors share counts; none when there are no ``servers``."""
+
+    servers: tuple[str, ...] = ()
+    database: int = 0
+    username: str = ""
+    password: str = attrs.field(default="", repr=False)
+    password_file: str | None = None
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    timeout: float = 2.0
+    prefix: str = "referrald:"
+
+
+@attrs.frozen(kw_only=True)
 class LogSection:
     """Form and place of the log. ``logins`` is ``twisted``, ``-`` (standard output) or a path."""
 
@@ -209,6 +225,7 @@ class Config:
     log: LogSection
     networks: tuple[NetworkSettings, ...] = ()
     relay: RelaySection = attrs.field(factory=RelaySection)
+    shared: SharedSection = attrs.field(factory=SharedSection)
     tls: TlsSettings | None = None
     extensions: tuple[str, ...] = ()
     path: str = attrs.field(default="", eq=False)

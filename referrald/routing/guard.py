@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable
+
+from referrald.recent import RecentTimes
 
 
 class StormBreaker:
     """Counts how often a user was referred at one address.
 
     clock: gives the time in seconds. count: so many referrals within ``window`` seconds are a
-    storm; 0 switches this off. size: so many pairs of user and address are remembered.
+    storm; 0 switches this off. size: so many pairs of user and address are remembered. tell: is
+    told of every referral, so that others can `hear` of it; None where nobody wants to know.
     """
 
     def __init__(
@@ -20,13 +23,14 @@ class StormBreaker:
         count: int = 5,
         window: float = 60.0,
         size: int = 10_000,
+        tell: Callable[[str, str, str], object] | None = None,
     ) -> None:
         self._seconds = clock
         self._count = count
         self._window = window
         self._size = size
-        # When each pair was referred lately, at most ``count`` times; the most recent pair last.
-        self._times: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        self._tell = tell
+        self._times = RecentTimes[tuple[str, str]](count=count, size=size)
         # Of names in URLs and addresses: who is meant, and when that was sent.
         self._names: OrderedDict[tuple[str, str], tuple[str, float]] = OrderedDict()
 
@@ -37,25 +41,25 @@ class StormBreaker:
         """
         if not self._count or not peer:
             return
-        if name and name != user:
-            self._note_name(user, peer, name)
-        key = (user, peer)
-        times = self._times.get(key)
-        if times is not None:
-            times.append(self._seconds())
-            self._times.move_to_end(key)
+        self.hear(user, peer, name, self._seconds())
+        if self._tell is not None:
+            self._tell(user, peer, name)
+
+    def hear(self, user: str, peer: str, name: str, when: float) -> None:
+        """Remember that another front door has referred ``user``; ``when`` by our clock."""
+        if not self._count or self._seconds() - when >= self._window:
             return
-        self._times[key] = deque((self._seconds(),), self._count)
-        if len(self._times) > self._size:
-            self._times.popitem(last=False)
+        if name and name != user:
+            self._note_name(user, peer, name, when)
+        self._times.note((user, peer), when)
 
     def was_referred(self, user: str, peer: str) -> bool:
         """Tell whether ``user`` was referred within the window, once or more."""
         times = self._times.get((user, peer))
         return times is not None and self._seconds() - times[-1] < self._window
 
-    def _note_name(self, user: str, peer: str, name: str) -> None:
-        self._names[name, peer] = user, self._seconds()
+    def _note_name(self, user: str, peer: str, name: str, when: float) -> None:
+        self._names[name, peer] = user, when
         self._names.move_to_end((name, peer))
         if len(self._names) > self._size:
             self._names.popitem(last=False)

@@ -229,6 +229,18 @@ class Breaker(Protocol):
         ...
 
 
+class Failures(Protocol):
+    """Failed logins of users and from addresses."""
+
+    def reason(self, user: str, peer: str) -> str:
+        """Say why a login is not tried; empty where it may be."""
+        ...
+
+    def note(self, user: str, peer: str) -> None:
+        """Count one."""
+        ...
+
+
 class Counts(Protocol):
     """Connections in all and by address."""
 
@@ -275,6 +287,7 @@ class Door:
     refusals: given when passwords and tokens that nobody here knows are tried at the user's home
     server; needs router and relay.
     loops: notices clients that go round between two servers for a mailbox; None means nobody does.
+    failures: counts failed logins, None where nothing limits them.
     refer_status: STATUS of a remote mailbox refers (RFC 2193 section 4.1).
     trusted: networks of proxies in front of us, whose word for where a client comes from is taken.
     tls: what ``transport.startTLS`` takes, or None when STARTTLS is not offered.
@@ -307,6 +320,7 @@ class Door:
     refer_status: bool = False
     one_url: Programs = attrs.field(factory=Programs)
     loops: Breaker | None = None
+    failures: Failures | None = None
     errands: Errands | None = None
     elsewhere: bool = True
     relay: Relay | None = None

@@ -15,12 +15,14 @@ from referrald.errors import (
     LoginReferral,
     PrivacyRequired,
     ReferraldError,
+    TooManyFailures,
     Unavailable,
 )
 from referrald.interfaces import IReferralAccount
 from referrald.model import Decision, How, Login, LoginEvent, Refer, Refuse, RelayOrder, Serve
 from referrald.session import answers, capabilities
 from referrald.session.athome import AskedAtHome
+from referrald.session.guarding import check_after, check_before, note, prover
 from referrald.session.relaying import Secret, follows, order_at, order_if_wanted, relay
 from referrald.session.returning import as_own, note_sent_away, proved
 from referrald.session.table import Answer
@@ -73,12 +75,16 @@ async def _prove(
     session: ReferralServer, attempt: Attempt, proof: Awaitable[str], secret: Callable[[], Secret]
 ) -> Answer:
     named = attempt.user
+    limited = session.door.failures is not None
     try:
+        if limited:
+            check_before(attempt, proof)
         user = await proved(attempt, proof, secret)
-    except AuthenticationFailed as error:
-        attempt.user = named or error.user
-        await _fail(attempt, error)
-        raise
+        if limited:
+            check_after(attempt, user, secret)
+    except (AuthenticationFailed, TooManyFailures) as error:
+        attempt.user = named or error.user or prover(secret)
+        raise await _failed(attempt, error) from None
     except ReferraldError as error:
         attempt.user = named or error.user
         result = "refused" if isinstance(error, AuthorizationFailed) else "failed"
@@ -88,9 +94,15 @@ async def _prove(
     return await _carry_out(session, attempt, as_own(secret) if attempt.returned else secret)
 
 
-async def _fail(attempt: Attempt, error: AuthenticationFailed) -> None:
+async def _failed(
+    attempt: Attempt, error: AuthenticationFailed | TooManyFailures
+) -> AuthenticationFailed | TooManyFailures:
+    """Count, log and slow down; gives the error that the client is to see."""
+    if isinstance(error, AuthenticationFailed):
+        error = note(attempt, error)
     attempt.log("failed", cause=str(error))
     await slow_down(attempt.session)
+    return error
 
 
 class Attempt:
@@ -211,8 +223,7 @@ async def relay_or_refuse(
     except AuthenticationFailed as error:
         # It was right a while ago, when it was remembered.
         session.door.authenticator.forget(attempt.user)
-        await _fail(attempt, error)
-        raise
+        raise await _failed(attempt, error) from None
 
 
 async def _refer(

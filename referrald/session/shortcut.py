@@ -81,7 +81,7 @@ class Shortcut:
             return False
         named = user.decode("utf-8", "surrogateescape")
         name = self._passwords.known(named, password)
-        if name is None:
+        if name is None or _is_over_limit(session, name):
             return False
         decision = self._homes.known(name, session.peer_host)
         if decision is None or not _relays(session, name, decision):
@@ -97,6 +97,11 @@ class Shortcut:
         self._homes.relayed()
         session.wait_for(tag, ShortLogin(self._relays, session, tag, name, decision, shown, begun))
         return True
+
+
+def _is_over_limit(session: ReferralServer, user: str) -> bool:
+    failures = session.door.failures
+    return failures is not None and bool(failures.reason(user, session.peer_host))
 
 
 def _relays(session: ReferralServer, user: str, decision: Refer) -> bool:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from referrald.backends.redis import connecting
 from referrald.config.checks import is_host
 from tests.config.fakes import ConfigTestCase, KeyPair
 from tests.proves import proves
@@ -198,6 +199,31 @@ class Draining(ConfigTestCase):
             self.assertEqual(
                 self.drained(name), [f'"{url}" leads back to this server; name another server']
             )
+
+
+class Shared(ConfigTestCase):
+    def shared(self, **given: Any) -> list[str]:
+        lines = self.problems_of(shared=given)
+        return [line.removeprefix("/d/r.toml: shared.") for line in lines]
+
+    def test_a_server_is_all_that_is_needed(self) -> None:
+        for given in ({}, {"servers": []}, {"servers": ["redis://127.0.0.1:6380"]}):
+            self.assertEqual(self.shared(**given), [])
+
+    def test_settings_for_no_server_are_a_mistake(self) -> None:
+        said = self.shared(username="imap", password="hush")
+        self.assertEqual([line.partition(":")[0] for line in said], ["password", "username"])
+        self.assertNotIn("hush", "".join(said))
+
+    def test_all_that_is_wrong_with_the_connection_is_told_at_once(self) -> None:
+        said = self.shared(servers=["redis.example.org"], username="imap", key="x")
+        self.assertEqual([line.partition(":")[0] for line in said], ["servers", "username", "key"])
+
+    def test_without_the_library_it_says_what_to_install(self) -> None:
+        self.patch(connecting, "find_spec", lambda name: None)
+        (line,) = self.shared(servers=["redis://127.0.0.1"])
+        self.assertIn("referrald[redis]", line)
+        self.assertEqual(self.shared(), [])
 
 
 class TheRest(ConfigTestCase):

@@ -31,6 +31,7 @@ class Examples(SynchronousTestCase):
         for name in ("privkey.pem", "relay-key.pem"):
             (self.place / name).write_bytes(pair.key_pem)
         (self.place / "passwords").write_text("alice:wonderland\n")
+        (self.place / "redis-password").write_text("wonderland\n")
 
     def load(self) -> Loaded:
         loaded = load(self.place / "referrald.toml", now=NOW)
@@ -52,12 +53,17 @@ class Examples(SynchronousTestCase):
         self.assertEqual(config.auth.backends, ("users",))
 
     def test_so_are_those_of_other_backends(self) -> None:
-        (self.place / "redis-password").write_text("wonderland\n")
         for name in ("dns", "etcd", "http", "ldap", "postgresql", "redis", "redis-dovecot"):
             shutil.copy(EXAMPLES / f"{name}.toml", self.place / "referrald.toml")
             config = self.load().config
             assert config is not None
             self.assertEqual([each.name for each in config.backends], [name.partition("-")[0]])
+
+    def test_so_is_that_of_front_doors_that_count_together(self) -> None:
+        shutil.copy(EXAMPLES / "shared.toml", self.place / "referrald.toml")
+        config = self.load().config
+        assert config is not None
+        self.assertEqual(config.shared.servers, ("rediss://redis.example.org",))
 
     def test_so_is_the_example_with_everything_switched_on(self) -> None:
         text = self.uncomment("referrald.toml")

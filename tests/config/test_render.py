@@ -90,7 +90,7 @@ class Rendering(ConfigTestCase):
         self.assertEqual(
             list(document),
             ["server", "listener", "tls", "backend", "directory", "referral", "network",
-             "relay", "auth", "serve", "limits", "log", "extensions"],
+             "relay", "auth", "serve", "limits", "shared", "log", "extensions"],
         )  # fmt: skip
         self.assertIn('\nauth_time = "1m"  # default\n', text)
         self.assertIn('\nidle_time = "45m"\n', text)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from typing import Any
 
 from zope.interface import implementer
 
-from referrald.backends.authorities import read_authorities
 from referrald.backends.passwdfields import WHOLE_NAME, ExtraReader
-from referrald.backends.redis.access import Access, read_password
+from referrald.backends.redis.connecting import access_of, connecting_faults, library_fault, problem
 from referrald.backends.redis.dictionary import Dictionary, Template
 from referrald.backends.redis.keys import USUAL_PREFIX, Keys, events_of, key_of
 from referrald.backends.redis.options import CONNECTING, DOVECOT, DOVECOT_ONLY, READING
@@ -53,10 +50,10 @@ class RedisFactory:
 
     def check(self, options: Options) -> Sequence[Problem]:
         """List what is wrong without connecting: a reload must not wait for a server."""
-        if find_spec("redis") is None:
-            wrong = Wrong("needs redis-py, which is not there", "pip install 'referrald[redis]'")
-            return [_problem("type", wrong)]
-        return [*_wrong_servers(options), *_wrong_access(options), *_wrong_layout(options)]
+        missing = library_fault("type")
+        if missing is not None:
+            return [missing]
+        return [*connecting_faults(options), *_wrong_layout(options)]
 
 
 def _source(options: Options, reactor: Any, subscription: Any) -> Any:
@@ -65,14 +62,6 @@ def _source(options: Options, reactor: Any, subscription: Any) -> Any:
 
     servers = Servers([read_place(each) for each in options["servers"]], access_of(options))
     return RedisSource(servers, subscription, reactor, options["connections"])
-
-
-def access_of(options: Options) -> Access:
-    """Make what is needed to get in, of options of that name."""
-    names = (
-        "database", "username", "password", "password_file", "ca", "certificate", "key", "timeout",
-    )  # fmt: skip
-    return Access(**{name: options[name] for name in names})
 
 
 def _prefix(options: Options) -> str:
@@ -124,58 +113,18 @@ def _told_of_values(options: Options, template: Template) -> Any:
     return Subscription(channels=channels, patterns=patterns, user=user)
 
 
-def _wrong_servers(options: Options) -> Iterator[Problem]:
-    if not options["servers"]:
-        yield _problem("servers", Wrong("names none", "at least one"))
-    for text in options["servers"]:
-        try:
-            read_place(text)
-        except Wrong as error:
-            yield _problem("servers", error)
-
-
-def _wrong_access(options: Options) -> Iterator[Problem]:
-    if options["password"] and options["password_file"]:
-        yield _problem("password", Wrong("stands beside password_file", "keep one of them"))
-    if options["username"] and not (options["password"] or options["password_file"]):
-        yield _problem("username", Wrong("stands alone", "give password_file too"))
-    for key, read in (("password_file", read_password), ("ca", read_authorities)):
-        try:
-            if options[key]:
-                read(options[key])
-        except Wrong as error:
-            yield _problem(key, error)
-    yield from _wrong_certificate(options["certificate"], options["key"])
-
-
-def _wrong_certificate(certificate: str | None, key: str | None) -> Iterator[Problem]:
-    if key and not certificate:
-        yield _problem("key", Wrong("is of no use without a certificate", "set certificate"))
-    if not certificate:
-        return
-    try:
-        ssl.create_default_context().load_cert_chain(certificate, key)
-    except (OSError, ValueError) as error:
-        text = getattr(error, "strerror", None) or str(error)
-        yield _problem("certificate", Wrong(f"cannot be used with its key: {text}"))
-
-
 def _wrong_layout(options: Options) -> Iterator[Problem]:
     if not options["scheme"] or not options["scheme"].isascii():
-        yield _problem("scheme", Wrong("cannot be used", 'such as "SHA512-CRYPT"'))
+        yield problem("scheme", Wrong("cannot be used", 'such as "SHA512-CRYPT"'))
     if options["layout"] == DOVECOT:
         try:
             _dictionary(options)
         except Wrong as error:
-            yield _problem("dovecot_key", error)
+            yield problem("dovecot_key", error)
         return
     for name in DOVECOT_ONLY:
         if options[name]:
-            yield _problem(name, Wrong("is for Dovecot's layout", 'set layout = "dovecot"'))
-
-
-def _problem(key: str, error: Wrong) -> Problem:
-    return Problem(where="", key=key, wrong=error.wrong, right=error.right)
+            yield problem(name, Wrong("is for Dovecot's layout", 'set layout = "dovecot"'))
 
 
 factory = RedisFactory()

@@ -85,9 +85,13 @@ class Servers:
                 failures.append(str(error))
         raise Unavailable("; ".join(failures))
 
-    def listening(self) -> Client:
-        """Make a client for a connection of its own to the server that takes changes."""
-        return connect_later(self._places[self.primary()], self._access)
+    def listening(self, at_least: float = 0.0) -> Client:
+        """Make a client for a connection of its own to the server that takes changes.
+
+        at_least: seconds that an answer may take, if more than usual.
+        """
+        timeout = max(self._access.timeout, at_least)
+        return connect_later(self._places[self.primary()], self._access, timeout=timeout)
 
     def _order(self) -> list[int]:
         lately = self._now() - LATELY

@@ -9,6 +9,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from referrald.backends.redis import connecting
 from referrald.backends.redis.factory import factory
 from referrald.interfaces import (
     ICheckingFactory,
@@ -63,7 +64,7 @@ class Factory(SynchronousTestCase):
                 self.assertNotIn("hush", line)
 
     def test_without_redis_py_it_says_what_to_install(self) -> None:
-        self.patch(sys.modules[factory.__module__], "find_spec", lambda name: None)
+        self.patch(connecting, "find_spec", lambda name: None)
         (said,) = self.check()
         self.assertIn("referrald[redis]", said)
 
