@@ -30,6 +30,7 @@ BUILT_IN = {
     "http": "referrald.backends.http.factory:factory",
     "redis": "referrald.backends.redis.factory:factory",
     "etcd": "referrald.backends.keyvalue.factory:etcd",
+    "consul": "referrald.backends.keyvalue.factory:consul",
 }
 
 

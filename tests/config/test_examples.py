@@ -16,6 +16,10 @@ from tests.config.fakes import NOW, KeyPair
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PASSWORDS = {"alice": b"wonderland", "bob": b"builder", "carol": b"chess"}
 
+BACKENDS = (
+    "consul", "dns", "etcd", "http", "ldap", "postgresql", "redis", "redis-dovecot",
+)  # fmt: skip
+
 
 class Examples(SynchronousTestCase):
     """The files of docs/examples, beside a certificate as they expect it."""
@@ -53,7 +57,7 @@ class Examples(SynchronousTestCase):
         self.assertEqual(config.auth.backends, ("users",))
 
     def test_so_are_those_of_other_backends(self) -> None:
-        for name in ("dns", "etcd", "http", "ldap", "postgresql", "redis", "redis-dovecot"):
+        for name in BACKENDS:
             shutil.copy(EXAMPLES / f"{name}.toml", self.place / "referrald.toml")
             config = self.load().config
             assert config is not None

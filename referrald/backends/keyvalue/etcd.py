@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -12,17 +11,11 @@ from twisted.internet.defer import DeferredLock
 from referrald.backends.http.asking import Answer, TooLate
 from referrald.backends.keyvalue.etcdwatch import Watch
 from referrald.backends.keyvalue.servers import Servers
-from referrald.backends.keyvalue.store import Entry, Told, Write, understood
+from referrald.backends.keyvalue.store import LONGEST, SMALL, Entry, Told, Write, parsed, understood
 from referrald.errors import NotPossible, Unavailable
 from referrald.workers import Pool
 
 PAGE: Final = 500
-LONGEST: Final = 64 * 1024 * 1024
-"""Bytes that an answer with many values may have."""
-
-SMALL: Final = 65_536
-"""So long an answer is read at once, and not in a thread."""
-
 OK: Final = 200
 REFUSED: Final = (400, 401)
 """Statuses of an answer to a token that has become too old."""
@@ -122,7 +115,7 @@ class EtcdStore:
         with understood(self.name):
             return str(found["header"]["cluster_id"]), revision(found)
 
-    async def follow(self, told: Told, begun: Callable[[], object]) -> None:
+    async def follow(self, told: Told, begun: Callable[[], object]) -> float:
         """Tell of changes until the watch has been there for long enough."""
         now = await self._now()
         if self._seen is None or now[0] != self._seen[0] or now[1] < self._seen[1]:
@@ -134,6 +127,7 @@ class EtcdStore:
             await self._watch(watch)
         finally:
             self._seen = None if watch.compacted else (now[0], watch.revision)
+        return 0.0
 
     async def _watch(self, watch: Watch) -> None:
         try:
@@ -184,14 +178,7 @@ class EtcdStore:
         return found
 
     async def _read(self, answer: Answer) -> dict[str, Any]:
-        body = answer.body
-        try:
-            if len(body) <= SMALL:
-                found = json.loads(body)
-            else:
-                found = await self._pool.run(json.loads, body)
-        except (ValueError, RecursionError):
-            found = None
+        found = await parsed(self._pool, answer.body)
         if not isinstance(found, dict):
             raise Unavailable(f"{self.name}: HTTP status {answer.code}, and no JSON object")
         return found

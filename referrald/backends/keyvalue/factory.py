@@ -70,9 +70,7 @@ class KeyValueFactory:
             return Servers(asking, options["servers"])
 
         pool = WorkerPool(reactor, workers=1, name="keyvalue")
-        store = self.store(
-            options, servers(options["connections"]), servers(FEW), pool, reactor.seconds
-        )
+        store = self.store(options, servers(options["connections"]), servers(FEW), pool, reactor)
         writer = Writer(
             store=store,
             pool=pool,
@@ -84,7 +82,7 @@ class KeyValueFactory:
         )
         return KeyValueBackend(writer, pool, reactor, close)
 
-    def store(self, options: Options, servers: Any, watching: Any, pool: Any, seconds: Any) -> Any:
+    def store(self, options: Options, servers: Any, watching: Any, pool: Any, reactor: Any) -> Any:
         """Make the store."""
         raise NotImplementedError
 
@@ -120,13 +118,13 @@ class EtcdFactory(KeyValueFactory):
         IN_PARTS,
     )  # fmt: skip
 
-    def store(self, options: Options, servers: Any, watching: Any, pool: Any, seconds: Any) -> Any:
+    def store(self, options: Options, servers: Any, watching: Any, pool: Any, reactor: Any) -> Any:
         """Make the store."""
         from referrald.backends.keyvalue.etcd import EtcdStore
 
         return EtcdStore(
             servers, watching, pool, prefix=options["prefix"], most=options["transaction"],
-            seconds=seconds, user=options["user"], password=options["password"],
+            seconds=reactor.seconds, user=options["user"], password=options["password"],
         )  # fmt: skip
 
     def faults(self, options: Options) -> Iterator[Problem]:
@@ -134,6 +132,48 @@ class EtcdFactory(KeyValueFactory):
         if bool(options["user"]) != bool(options["password"]):
             key = "user" if options["user"] else "password"
             yield problem(key, Wrong("is of no use alone", "give both user and password"))
+
+
+@implementer(IReferralBackendFactory, ICheckingFactory)
+class ConsulFactory(KeyValueFactory):
+    """Makes backends over Consul."""
+
+    name = "consul"
+    help = "A key for each user in Consul. Needs `referrald[http]`."
+    options = (
+        SERVERS,
+        *KEYS,
+        Option(name="token", kind="secret", default="", help="The token for Consul's ACLs."),
+        Option(
+            name="datacenter", kind="string", default="",
+            help="Whose keys and values, where that is not the agent's own datacenter.",
+        ),
+        *CONNECTING,
+        Option(
+            name="transaction", kind="integer", default=64, minimum=2, maximum=128,
+            help="How many operations Consul takes at once: 64, or 128 from version 1.14 on.",
+        ),
+        IN_PARTS,
+    )  # fmt: skip
+
+    def store(self, options: Options, servers: Any, watching: Any, pool: Any, reactor: Any) -> Any:
+        """Make the store."""
+        from referrald.backends.keyvalue.consul import ConsulStore
+
+        return ConsulStore(
+            servers, watching, pool, prefix=options["prefix"],
+            most=options["transaction"], token=options["token"],
+            datacenter=options["datacenter"], timeout=options["timeout"],
+        )  # fmt: skip
+
+    def faults(self, options: Options) -> Iterator[Problem]:
+        """Tell of keys with a slash in front, and of a token that is none."""
+        for key in ("prefix", "history"):
+            if options[key].startswith("/"):
+                wrong = Wrong("begins with a slash, as no key does in Consul", "leave it out")
+                yield problem(key, wrong)
+        if any(not " " < char < "\x7f" for char in options["token"]):
+            yield problem("token", Wrong("has something in it that no token has"))
 
 
 def _faults(options: Options) -> Iterator[Problem]:
@@ -161,3 +201,4 @@ def _is_server(url: str) -> bool:
 
 
 etcd = EtcdFactory()
+consul = ConsulFactory()

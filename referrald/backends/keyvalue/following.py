@@ -50,20 +50,17 @@ class Follower:
 
     async def _run(self) -> None:
         while not self._stopped:
+            rest = AGAIN
             try:
-                await self._store.follow(self._told, self._note_up)
+                rest = await self._store.follow(self._told, self._note_up)
             except CancelledError:
                 raise
             except Unavailable as error:
                 self._note_down(str(error))
-                await self._rest()
             except Exception:  # noqa: BLE001 - whatever it is must not end the watch
                 self.log.failure("watching {source} failed", source=self._store.name)
-                await self._rest()
-
-    async def _rest(self) -> None:
-        if not self._stopped:
-            await deferLater(self._reactor, AGAIN)
+            if rest and not self._stopped:
+                await deferLater(self._reactor, rest)
 
     def _told(self, keys: Iterable[bytes] | None) -> None:
         if keys is None:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 
 from referrald.errors import Unavailable
+from referrald.workers import Pool
+
+LONGEST: Final = 64 * 1024 * 1024
+"""Bytes that an answer with many values may have."""
+
+SMALL: Final = 65_536
+"""So long an answer is read at once, and not in a thread."""
 
 Told = Callable[[Iterable[bytes] | None], object]
 """Called with keys that have changed, or with None when all of them may have."""
@@ -68,10 +76,10 @@ class Store(Protocol):
         """Find out from where on changes have to be told; what was before need not be."""
         ...
 
-    async def follow(self, told: Told, begun: Callable[[], object]) -> None:
-        """Tell of changes for a while, then return; what has happened between is told as well.
+    async def follow(self, told: Told, begun: Callable[[], object]) -> float:
+        """Tell of changes for a while, then give the seconds until that is to be done again.
 
-        begun: called once the store tells of changes.
+        What has happened between is told as well. begun: called once the store tells of changes.
         """
         ...
 
@@ -83,3 +91,11 @@ def understood(name: str) -> Iterator[None]:
         yield
     except (LookupError, TypeError, ValueError, AttributeError):
         raise Unavailable(f"{name}: the answer makes no sense") from None
+
+
+async def parsed(pool: Pool, body: bytes) -> Any:
+    """Read JSON, in a thread when it is long; None for what is none."""
+    try:
+        return json.loads(body) if len(body) <= SMALL else await pool.run(json.loads, body)
+    except (ValueError, RecursionError):
+        return None

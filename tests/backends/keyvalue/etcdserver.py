@@ -124,6 +124,10 @@ class Etcd:
         """Put a value under a key."""
         self.ctl("put", "--", key, value)
 
+    def delete(self, key: str) -> None:
+        """Forget a key."""
+        self.ctl("del", "--", key)
+
     def revision(self) -> int:
         """Give the present revision."""
         found = self.ctl("get", "x", "-w", "json").partition('"revision":')[2]

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from referrald.backends import checking
-from referrald.backends.keyvalue.factory import etcd
+from referrald.backends.keyvalue.factory import consul, etcd
 from referrald.interfaces import (
     ICheckingFactory,
     ILifecycle,
@@ -25,7 +25,7 @@ GOOD = {"servers": ("https://kv1.example.org:2379", "http://127.0.0.1:2379/kv")}
 
 
 class Factories(SynchronousTestCase):
-    factories = (etcd,)
+    factories = (etcd, consul)
 
     def wrong(self, factory: Any = etcd, **options: Any) -> list[str]:
         given = filled(factory, **(GOOD | options))
@@ -73,7 +73,16 @@ class Factories(SynchronousTestCase):
         self.assertEqual(self.wrong(user="mail"), ["user: is of no use alone"])
         self.assertEqual(self.wrong(password="x"), ["password: is of no use alone"])
 
+    def test_keys_and_tokens_of_consul(self) -> None:
+        told = self.wrong(consul, prefix="/homes/", history="/history/")
+        self.assertEqual([each.split()[0] for each in told], ["prefix:", "history:"])
+        for token in ("a\nb", "a\r", "\0", "\u00e4"):
+            told = self.wrong(consul, token=token)
+            self.assertEqual(told, ["token: has something in it that no token has"])
+            self.assertNotIn(token, str(told))
+
     def test_no_secret_is_in_a_repr(self) -> None:
         backend = etcd.build(filled(etcd, **GOOD, user="mail", password="hush"), Clock())
         self.assertNotIn("hush", repr(backend))
         self.assertIn("kv1.example.org", repr(backend))
+        self.assertNotIn("hush", repr(consul.build(filled(consul, **GOOD, token="hush"), Clock())))

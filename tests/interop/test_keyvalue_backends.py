@@ -1,4 +1,4 @@
-"""Two front doors that share a real etcd, with a real home and imaplib."""
+"""Two front doors that share a real etcd, or a double of Consul, with real homes and imaplib."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 import subprocess
 import sys
 import time
+from typing import Any
 
+from tests.backends.keyvalue.consulserver import Consul
 from tests.backends.keyvalue.etcdserver import Etcd
 from tests.interop.support import PATIENCE, InteropCase, Referrald
 
@@ -16,9 +18,16 @@ ODD = ("*", ")", "\\", "'", "%", "/", "ann\n", "a/b", "x" * 10_000)
 
 
 class Shared(InteropCase):
+    """With etcd. kind: of the backend."""
+
+    kind = "etcd"
+
+    def start_store(self) -> Any:
+        return Etcd()
+
     def setUp(self) -> None:
-        self.etcd = Etcd()
-        self.addCleanup(self.etcd.remove)
+        self.store = self.start_store()
+        self.addCleanup(self.store.remove)
         self.homes = [self.start_home([("ann", "secret")]) for _ in range(2)]
         self.fronts = [self.front(), self.front()]
 
@@ -30,9 +39,9 @@ class Shared(InteropCase):
 home = true
 
 [[backend]]
-type = "etcd"
+type = "{self.kind}"
 name = "kv"
-servers = ["{self.etcd.url}"]
+servers = ["{self.store.url}"]
 timeout = "1s"
 
 [directory]
@@ -67,7 +76,7 @@ allow_clear = ["{HOST}"]
 
     def move(self, number: int) -> None:
         home = {"server": f"{self.place(number)}/none"}
-        self.etcd.put("referrald/homes/ann", json.dumps({"home": home}))
+        self.store.put("referrald/homes/ann", json.dumps({"home": home}))
 
     def referralctl(self, *words: str) -> str:
         done = subprocess.run(
@@ -83,13 +92,13 @@ allow_clear = ["{HOST}"]
         self.wait_for(0)
         self.move(1)
         self.assertLess(self.wait_for(1), 5)
-        self.etcd.stop()
+        self.store.stop()
         self.fronts[0].wait_for_log("cannot be reached")
         self.wait_for(1)
-        self.etcd.start()
+        self.store.start()
         self.move(0)
         self.wait_for(0)
-        self.etcd.ctl("del", "referrald/homes/ann")
+        self.store.delete("referrald/homes/ann")
         begun = time.monotonic()
         while not all("AUTHENTICATIONFAILED" in self.refusal(front) for front in self.fronts):
             self.assertLess(time.monotonic() - begun, PATIENCE)
@@ -104,10 +113,19 @@ allow_clear = ["{HOST}"]
 
     def test_nobody_gets_in_or_breaks_anything_by_an_odd_name(self) -> None:
         self.move(0)
-        for key in ("", "/", "*", "a"):
-            self.etcd.put(f"referrald/homes/{key}", json.dumps({"home": self.place(0)}))
+        for key in ("", "x/y", "*", "a"):
+            self.store.put(f"referrald/homes/{key}", json.dumps({"home": self.place(0)}))
         for user in ODD:
             self.assertIn("AUTHENTICATIONFAILED", self.refusal(self.fronts[0], user), user[:20])
-        self.etcd.put("referrald/homes/bob", "no home")
+        self.store.put("referrald/homes/bob", "no home")
         self.assertIn("UNAVAILABLE", self.refusal(self.fronts[0], "bob"))
         self.wait_for(0)
+
+
+class SharedConsul(Shared):
+    """With the double of Consul."""
+
+    kind = "consul"
+
+    def start_store(self) -> Any:
+        return Consul()
