@@ -27,11 +27,13 @@ def saslprep(text: str) -> str:
     Raises ValueError, which never quotes the text, when it holds what RFC 4013 prohibits.
     """
     if text.isascii():
-        prepared = text
-    else:
-        kept = (char for char in text if not stringprep.in_table_b1(char))
-        spaced = "".join(" " if stringprep.in_table_c12(char) else char for char in kept)
-        prepared = _normalize("NFKC", spaced)
+        # Of the tables only that of control characters has any of these in it.
+        if text and not text.isprintable():
+            raise ValueError("prohibited character")
+        return text
+    kept = (char for char in text if not stringprep.in_table_b1(char))
+    spaced = "".join(" " if stringprep.in_table_c12(char) else char for char in kept)
+    prepared = _normalize("NFKC", spaced)
     if any(prohibited(char) for char in prepared for prohibited in _PROHIBITED):
         raise ValueError("prohibited character")
     _check_direction(prepared)

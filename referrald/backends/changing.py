@@ -24,13 +24,15 @@ def checked_homes(
     that has been written, or raises `Wrong`.
     """
     found: dict[str, Home] = {}
+    good: set[Home] = set()
     for user, home in homes.items():
         name = fold(user)
         try:
             checked_name(name)
             # What would not come back as it is now must not be written.
-            if kept(home) != home:
+            if home not in good and kept(home) != home:
                 raise Wrong("has something in it that this backend has no place for")
+            good.add(home)
         except Wrong as error:
             raise NotPossible(f'"{show(user)}" {error.wrong}') from None
         if name in found:

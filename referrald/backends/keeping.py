@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import attrs
@@ -96,6 +97,7 @@ def _do(kept: KeptHomes, before: Homes, after: Homeless, occasion: Occasion) -> 
     return changes
 
 
+@lru_cache(maxsize=4096)
 def text_of(home: Home | None) -> str | None:
     """Write a home as a history keeps it, None for no home."""
     if home is None:

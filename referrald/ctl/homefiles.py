@@ -10,6 +10,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal, TextIO
 
 from referrald.backends.homerows import COLUMNS, WRITTEN, read_row, write_row
@@ -60,7 +61,20 @@ def _entry(row: Mapping[str, Any]) -> tuple[str, Home]:
     for column in row:
         if column not in KNOWN:
             raise Wrong(f'has a column "{show(str(column))}"', did_you_mean(str(column), KNOWN))
-    return user, read_row({key: value for key, value in row.items() if key != USER})
+    return user, _home(tuple((key, value) for key, value in row.items() if key != USER))
+
+
+def _home(cells: tuple[tuple[str, Any], ...]) -> Home:
+    """Read what a row says but for its user; most rows say what others do."""
+    try:
+        return _known_home(cells)
+    except TypeError:  # JSON has lists and objects, which are no value here but have to be told
+        return read_row(dict(cells))
+
+
+@lru_cache(maxsize=4096)
+def _known_home(cells: tuple[tuple[str, Any], ...]) -> Home:
+    return read_row(dict(cells))
 
 
 def _csv_rows(text: str, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

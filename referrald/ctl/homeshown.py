@@ -32,7 +32,9 @@ def describe(home: Home | None) -> str:
 
 def show_changes(output: Output, changes: Sequence[HomeChange], *, dry_run: bool) -> None:
     """Show what has changed, or would."""
-    document = {"dry_run": dry_run, "changed": len(changes), "changes": list(map(_said, changes))}
+    # A million of them are not made ready for nobody.
+    said = list(map(_said, changes)) if output.json else []
+    document = {"dry_run": dry_run, "changed": len(changes), "changes": said}
     text = ""
     if changes:
         rows = list(map(_row, changes[:SHOWN]))

@@ -24,6 +24,10 @@ class Connection(Protocol):
         """Run one statement that gives no rows for each of ``values``."""
         ...
 
+    def tell_everybody(self) -> None:
+        """Have what this transaction goes on to change told once, and not user by user."""
+        ...
+
 
 class Database(Protocol):
     """Keeps connections and threads for them.

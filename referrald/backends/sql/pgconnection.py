@@ -61,6 +61,11 @@ class PgConnection:
         with failing(self._name), self.raw.cursor() as cursor:
             cursor.executemany(percents(sql).encode(), list(values))
 
+    def tell_everybody(self) -> None:
+        """Tell those who listen once, and keep the triggers from it."""
+        for statement in pgschema.TELL_EVERYBODY:
+            self.query(statement)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Change something, all of it or nothing."""

@@ -20,7 +20,7 @@ from referrald.backends.sql.pgconnection import (
     name_of,
 )
 from referrald.backends.sql.pglistener import Listener
-from referrald.backends.watching import Changed, Watchers
+from referrald.backends.watching import CHANGES_TOLD, Changed, Watchers
 from referrald.errors import Unavailable
 from referrald.workers import WorkerPool, apart
 
@@ -58,6 +58,8 @@ class PgDatabase:
         self._listener: Listener | None = None
         self._later: Any = None
         self._down = False
+        self._heard: dict[str, None] = {}
+        self._telling = False
         self._kept: list[tuple[Callable[[Connection], Any], Callable[[Any], object]]] = []
         self._watchers = Watchers(self.name)
 
@@ -196,16 +198,25 @@ class PgDatabase:
             )
 
     def _told(self, users: list[str]) -> None:
-        Deferred.fromCoroutine(self._tell(users))
+        """Take note; what comes while others are being told of a change is told together."""
+        self._heard.update(dict.fromkeys(users))
+        if "" in self._heard or len(self._heard) > CHANGES_TOLD or any(map(is_for_many, users)):
+            self._heard = {"": None}
+        if not self._telling:
+            self._telling = True
+            Deferred.fromCoroutine(self._tell())
 
-    async def _tell(self, users: list[str]) -> None:
-        self._fresh_until = self._reactor.seconds() + self._lag
+    async def _tell(self) -> None:
         try:
-            await self._look_at_kept()
+            while self._heard:
+                users, self._heard = self._heard, {}
+                self._fresh_until = self._reactor.seconds() + self._lag
+                await self._look_at_kept()
+                self._watchers.tell(None if "" in users else users)
         except Unavailable as error:
             self._lost(error)
-            return
-        self._watchers.tell(None if "" in users or any(map(is_for_many, users)) else users)
+        finally:
+            self._telling = False
 
     async def _look_at_kept(self) -> None:
         for work, adopt in self._kept:

@@ -12,6 +12,9 @@ from zope.interface import implementer
 from referrald.backends.sql.pgconnection import PgConnection, failing
 from referrald.errors import Unavailable
 
+AT_A_TIME = 1_000
+"""So many notifications are taken before others have their turn."""
+
 
 @implementer(IReadDescriptor)
 class Listener:
@@ -53,13 +56,16 @@ class Listener:
             with failing("the listening connection"):
                 raw = self._connection.raw.pgconn
                 raw.consume_input()
-                while notification := raw.notifies():
+                while len(payloads) < AT_A_TIME and (notification := raw.notifies()):
                     payloads.append(notification.extra.decode("utf-8", "replace"))
         except Unavailable as error:
             self._end(error)
             return
         if payloads:
             self._told(payloads)
+        if len(payloads) == AT_A_TIME:
+            # What is left has been read already, so that the socket will not tell of it.
+            self._reactor.callLater(0, self.doRead)
 
     def connectionLost(self, reason: Any) -> None:
         """Take notice that the reactor has given it up."""

@@ -10,6 +10,25 @@ LOCK = "SELECT pg_advisory_xact_lock(7224437413)"
 MARK = "SELECT to_regclass('referrald_schema') IS NOT NULL AS there"
 NOBODY_ELSE = "LOCK TABLE homes IN SHARE ROW EXCLUSIVE MODE"
 
+TELL_EVERYBODY = (
+    "SET LOCAL referrald.told = 'everybody'",
+    f"SELECT pg_notify('{CHANNEL}', '')",
+)
+"""In a transaction that changes many: they are told of once, and not one by one."""
+UNLESS_TOLD = "IF current_setting('referrald.told', true) = 'everybody' THEN RETURN NULL; END IF;"
+
+
+def _telling(create: str, unless: str = "") -> Sequence[str]:
+    return (
+        f"""{create} referrald_tell() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            {unless}
+            IF TG_OP <> 'INSERT' THEN PERFORM pg_notify('{CHANNEL}', OLD.username); END IF;
+            IF TG_OP <> 'DELETE' THEN PERFORM pg_notify('{CHANNEL}', NEW.username); END IF;
+            RETURN NULL;
+        END $$""",
+    )
+
 
 def _triggers(table: str) -> Sequence[str]:
     return tuple(
@@ -54,12 +73,7 @@ STEPS: Sequence[Sequence[str]] = (
             after TEXT
         )""",
         "CREATE INDEX history_by_user ON history (username, seq)",
-        f"""CREATE FUNCTION referrald_tell() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            IF TG_OP <> 'INSERT' THEN PERFORM pg_notify('{CHANNEL}', OLD.username); END IF;
-            IF TG_OP <> 'DELETE' THEN PERFORM pg_notify('{CHANNEL}', NEW.username); END IF;
-            RETURN NULL;
-        END $$""",
+        *_telling("CREATE FUNCTION"),
         f"""CREATE FUNCTION referrald_tell_all() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN PERFORM pg_notify('{CHANNEL}', ''); RETURN NULL; END $$""",
         *_triggers("homes"),
@@ -84,5 +98,6 @@ STEPS: Sequence[Sequence[str]] = (
         )""",
         "CREATE INDEX mailboxes_by_servers ON mailboxes (servers)",
         *_triggers("mailboxes"),
+        *_telling("CREATE OR REPLACE FUNCTION", UNLESS_TOLD),
     ),
 )

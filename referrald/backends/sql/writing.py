@@ -11,6 +11,7 @@ from referrald.backends.keeping import home_of, text_of
 from referrald.backends.servers import Wrong
 from referrald.backends.sql.connection import Connection, Row
 from referrald.backends.sql.queries import HOME_COLUMNS
+from referrald.backends.watching import CHANGES_TOLD
 from referrald.errors import Unavailable
 from referrald.model import Home, HomeChange, LoggedChange, Occasion
 
@@ -59,6 +60,8 @@ class SqlHomes:
 
     def write(self, changes: Sequence[HomeChange], occasion: Occasion) -> None:
         """Make changes, and put them into the history."""
+        if len(changes) > CHANGES_TOLD:
+            self._connection.tell_everybody()
         gone = [{"username": each.user} for each in changes if each.after is None]
         if gone:
             self._connection.many(DELETE, gone)

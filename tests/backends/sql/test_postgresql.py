@@ -282,6 +282,42 @@ class OthersTables(PostgresqlTestCase):
 
 
 @pytest.mark.interop
+class ManyChanges(PostgresqlTestCase):
+    def test_through_us_they_are_told_once_and_as_of_everybody(self) -> Deferred[None]:
+        import psycopg
+
+        async def work(backend: Any) -> None:
+            heard: list[str | None] = []
+            backend.watch(heard.append)
+            with psycopg.connect(cluster.dsn(self.database), autocommit=True) as other:
+                other.execute("LISTEN referrald")
+                await backend.set_home({f"u{n}": Home() for n in range(500)}, ME)
+                await backend.set_home({"last": Home()}, ME)
+                await until(lambda: "last" in heard)
+                payloads = [each.payload for each in other.notifies(timeout=30, stop_after=2)]
+            self.assertEqual(payloads, ["", "last"])
+            self.assertEqual(heard, [None, "last"])
+
+        return self.run_with(work)
+
+    def test_by_others_they_are_told_together_and_the_reactor_goes_on(self) -> Deferred[None]:
+        async def work(backend: Any) -> None:
+            heard: list[str | None] = []
+            backend.watch(heard.append)
+            self.elsewhere(
+                "INSERT INTO homes (username, servers) "
+                "SELECT 'u' || n, 'here' FROM generate_series(1, 30000) AS n",
+                "UPDATE homes SET servers = 'imap-b.example.org' WHERE username = 'u7'",
+            )
+            await until(lambda: heard and heard[-1] in (None, "u7"))
+            await until(lambda: not backend._database._telling and not backend._database._heard)
+            self.assertLess(len(heard), 60)
+            self.assertEqual(await self.home(backend, "u7"), Home(servers=(B,)))
+
+        return self.run_with(work)
+
+
+@pytest.mark.interop
 class OurMailboxes(PostgresqlTestCase):
     def test_a_change_is_told_to_the_user_or_to_everybody(self) -> Deferred[None]:
         async def work(backend: Any) -> None:
