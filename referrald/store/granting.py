@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from twisted.internet.defer import Deferred
@@ -34,6 +35,11 @@ class Granting:
         self._version: Any = None
         self._looking = False
         self._running = True
+
+    async def start(self) -> None:
+        """Open the file, so that an operator hears early of one that cannot be used."""
+        with suppress(Unavailable):  # It has been logged, and users' own mail does not need it.
+            await self.pool.run(self.file.version)
 
     async def stop(self) -> None:
         """Watch no more, and let go of the file."""

@@ -191,7 +191,7 @@ class RightsFile:
 
     def _open(self) -> None:
         if self.path != IN_MEMORY:
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            _make(self.path)
         database = sqlite3.connect(
             self.path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
         )
@@ -262,6 +262,18 @@ def _prepare(database: sqlite3.Connection, path: str) -> None:
             for statement in TABLES:
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _make(path: str) -> None:
+    """Make the file where it is not there; made by root it is the owner's of its directory."""
+    with suppress(FileExistsError):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            if os.geteuid() == 0:
+                place = os.stat(os.path.dirname(path) or ".")
+                os.fchown(handle, place.st_uid, place.st_gid)
+        finally:
+            os.close(handle)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

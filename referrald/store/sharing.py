@@ -56,10 +56,11 @@ class SharingStore:
         self._accounts: WeakValueDictionary[str, SharedAccount] = WeakValueDictionary()
 
     async def start(self) -> None:
-        """Get the store ready that keeps them."""
+        """Get the store ready that keeps them, and the table of rights."""
         lifecycle = ILifecycle(self.kept, None)
         if lifecycle is not None:
             await lifecycle.start()
+        await self.granting.start()
 
     async def stop(self) -> None:
         """Let go of everything."""

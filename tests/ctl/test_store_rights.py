@@ -9,9 +9,10 @@ from pathlib import Path
 from referrald.config.load import load
 from referrald.config.settings import Config
 from referrald.ctl.assembly import quiet
+from referrald.model import Home
 from referrald.store.rightsfile import PUBLIC, RightsFile
 from referrald.storing import store_for
-from tests.ctl.fakes import CONFIG, CtlTestCase
+from tests.ctl.fakes import CONFIG, CtlTestCase, Found
 from tests.store.support import now
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "shared-mailboxes.toml"
@@ -144,6 +145,26 @@ class Mending(RightsTestCase):
             self.assertEqual(self.run_ctl("store", "repair", *what), (0, "all is well\n", ""))
             self.assertNotIn("gone", self.table.lists(owner))
         self.assertIn("Work", self.table.lists("alice"))
+
+    def test_what_is_not_shown_for_its_name_is_told_of(self) -> None:
+        text = Path(self.file).read_text().replace('"Other Users"', '"Work"')
+        self.write("r.toml", text)
+        line = "Work: nobody sees it: names of shared mailboxes begin so\n"
+        for verb in ("check", "repair"):
+            self.assertEqual(self.run_ctl("store", verb, "alice"), (1, line, ""))
+
+    def test_a_users_mail_is_the_users_own(self) -> None:
+        self.assembly.found = Found(home=Home())
+        code, told = self.run_json("store", "list", "alice")
+        self.assertEqual((code, [row["name"] for row in told["mailboxes"]]), (0, ["INBOX", "Work"]))
+        target = os.path.join(self.directory, "out")
+        code, _out, error = self.run_ctl("store", "export", "alice", target)
+        self.assertEqual((code, error), (0, ""))
+        self.assertEqual([name for name in os.listdir(target) if "Public" in name], [])
+        more = os.path.join(self.directory, "more")
+        words = ("store", "export", "alice", more, "--mailbox", "Public/News")
+        self.assertEqual(self.run_ctl(*words)[0], 0)
+        self.assertIn(".Public.News", os.listdir(more))
 
     def test_rights_outlive_a_new_index(self) -> None:
         self.run_ctl("store", "reindex", "alice")

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import attrs
 
 from referrald.ctl.output import visible
-from referrald.ctl.store.opening import StoreVerb, with_account
+from referrald.ctl.store.opening import StoreVerb, own_part, with_account
 from referrald.ctl.store.sources import INBOX, SUFFIX
 from referrald.ctl.terminal import Refused, Terminal
 from referrald.errors import ReferraldError
@@ -64,7 +64,7 @@ def run(arguments: Namespace, terminal: Terminal) -> int:
 
 
 async def _chosen(account: Any, wanted: Sequence[str] | None) -> list[str]:
-    entries = await account.entries()
+    entries = await (account if wanted else own_part(account)).entries()
     there = {entry.name for entry in entries if "\\Noselect" not in entry.attributes}
     missing = [name for name in wanted or () if name not in there]
     if missing:

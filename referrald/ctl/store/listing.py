@@ -7,7 +7,7 @@ from typing import Any
 
 from referrald.ctl.lookup import mailbox_name
 from referrald.ctl.output import columns, visible
-from referrald.ctl.store.opening import StoreVerb, with_account
+from referrald.ctl.store.opening import StoreVerb, own_part, with_account
 from referrald.ctl.terminal import Terminal
 
 HEADINGS = ("name", "messages", "unseen", "bytes", "attributes")
@@ -23,8 +23,9 @@ def list_mailboxes(arguments: Namespace, terminal: Terminal) -> int:
 
 async def listed(account: Any) -> list[dict[str, Any]]:
     """Tell of every mailbox what there is to count."""
-    entries = sorted(await account.entries(), key=lambda entry: entry.name)
-    counts = await account.statuses([entry.name for entry in entries])
+    own = own_part(account)
+    entries = sorted(await own.entries(), key=lambda entry: entry.name)
+    counts = await own.statuses([entry.name for entry in entries])
     return [_row(entry, counts.get(entry.name)) for entry in entries]
 
 

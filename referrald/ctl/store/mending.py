@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +27,7 @@ def _look(verb: str, arguments: Namespace, terminal: Terminal) -> int:
         raise Refused(f'[serve] store is "{config.serve.store}": nothing is kept on disk')
     owner, root = _place(arguments, terminal, config)
     work: Callable[[str], Sequence[Any]] = getattr(checking, verb)
-    faults = [*work(root), *_rights(verb, config.serve, owner, root)]
+    faults = [*work(root), *_shared(verb, config.serve, owner, root)]
     lines = [visible(str(fault)) for fault in faults] or ["all is well"]
     told = [
         {"mailbox": each.mailbox, "wrong": each.wrong, "mended_by_repair": each.mended}
@@ -56,17 +57,19 @@ def _place(arguments: Namespace, terminal: Terminal, config: Config) -> tuple[st
     return owner, root_of(config.serve.root, owner)
 
 
-def _rights(verb: str, serve: ServeSection, owner: str, root: str) -> Sequence[Any]:
-    """List rights on mailboxes that are not there, once those are removed that can be."""
+def _shared(verb: str, serve: ServeSection, owner: str, root: str) -> Sequence[Any]:
+    """List what is wrong with what is shared, once rights are removed that are for nothing."""
     from referrald.store.maildir import checking
     from referrald.store.rightsfile import RightsFile
+    from referrald.store.sharedtrees import Prefixes
 
-    if not serve.rights:
+    if not os.path.exists(serve.rights):
         return ()
     table = RightsFile(serve.rights)
     if verb != "check":
         checking.drop_rights(root, owner, table)
-    return checking.check_rights(root, owner, table)
+    prefixes = Prefixes(public=serve.public, others=serve.others)
+    return checking.check_shared(root, owner, table, prefixes)
 
 
 def _arguments(parser: ArgumentParser) -> None:

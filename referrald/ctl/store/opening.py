@@ -49,6 +49,11 @@ def with_account(
     return terminal.run(working)
 
 
+def own_part(account: Any) -> Any:
+    """Give the account without what others share with the user."""
+    return getattr(account, "own", account)
+
+
 @asynccontextmanager
 async def opened(config: Config, reactor: Any, user: str) -> AsyncIterator[Any]:
     """Give the account of a user that somebody knows; raises `Refused` for others."""

@@ -26,12 +26,14 @@ from referrald.store.maildir.index import (
 from referrald.store.maildir.naming import name_of
 from referrald.store.maildir.scanning import Seen, look_for_folders, look_into
 from referrald.store.rights import Entries, Lists
-from referrald.store.rightsfile import RightsFile
+from referrald.store.rightsfile import PUBLIC, RightsFile
+from referrald.store.sharedtrees import Prefixes
 
 ABANDONED: Final = 36 * 3600
 """Seconds after which nobody is still writing a file in ``tmp`` (as maildir(5) has it)."""
 
 DAMAGES: Final = "the index is damaged"
+HIDDEN: Final = "nobody sees it: names of shared mailboxes begin so"
 
 COUNTS: Final = (
     "count(*), coalesce(sum(flags & 1 = 0), 0), coalesce(sum(flags & 8 <> 0), 0), "
@@ -214,17 +216,20 @@ def _mend_sizes(index: Index, folder: Folder) -> None:
     look_into(index, folder, all_of_it=True)
 
 
-# -- rights ----------------------------------------------------------------------------------
+# -- what is shared --------------------------------------------------------------------------
 
 
-def check_rights(root: str, owner: str, table: RightsFile) -> list[Fault]:
-    """List what is wrong with the rights on the mailboxes of an owner."""
-    lists = table.lists(owner)
-    stale = [
-        Fault(mailbox=name, wrong=f"there is no such mailbox, and {_holders(lists[name])}")
-        for name in _without_mailbox(root, lists)
-    ]
-    return [Fault(wrong=f"{table.path}: {line}", mended=False) for line in table.faults()] + stale
+def check_shared(root: str, owner: str, table: RightsFile, prefixes: Prefixes) -> list[Fault]:
+    """List what is wrong with rights on mailboxes of an owner, and which of these nobody sees."""
+    lists, there = table.lists(owner), _names(root)
+    found = [Fault(wrong=f"{table.path}: {line}", mended=False) for line in table.faults()]
+    for name in sorted(_stale(lists, there)):
+        wrong = f"there is no such mailbox, and {_holders(lists[name])}"
+        found.append(Fault(mailbox=name, wrong=wrong))
+    for name in sorted(there):
+        if owner != PUBLIC and not prefixes.is_own(name):
+            found.append(Fault(mailbox=name, wrong=HIDDEN, mended=False))
+    return found
 
 
 def _holders(entries: Entries) -> str:
@@ -234,21 +239,24 @@ def _holders(entries: Entries) -> str:
 
 def drop_rights(root: str, owner: str, table: RightsFile) -> None:
     """Take away the lists of mailboxes that are not there."""
-    for name in _without_mailbox(root, table.lists(owner)):
+    for name in _stale(table.lists(owner), _names(root)):
         table.drop(owner, name)
 
 
-def _without_mailbox(root: str, lists: Lists) -> list[str]:
+def _stale(lists: Lists, there: set[str]) -> list[str]:
     """Name the mailboxes that have a list, and are not there; none where nobody can tell."""
-    wanted = [name for name in sorted(lists) if name]
-    if not wanted or not os.path.exists(os.path.join(root, INDEX)):
-        return []
+    return [name for name in lists if name and there and name not in there]
+
+
+def _names(root: str) -> set[str]:
+    """Name what the index has; nothing where there is none, or none that can be used."""
+    if not os.path.exists(os.path.join(root, INDEX)):
+        return set()
     try:
         index = _opened(root)
         try:
-            there = {entry.name for entry in trees.entries(index)}
+            return {entry.name for entry in trees.entries(index)}
         finally:
             index.close()
     except (OSError, sqlite3.Error):
-        return []
-    return [name for name in wanted if name not in there]
+        return set()
