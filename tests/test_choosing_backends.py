@@ -38,6 +38,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "Redis or Valkey": {"servers": ("redis://a",)},
     "Dovecot's dict in Redis": {"servers": ("redis://a",), "layout": "dovecot"},
     "etcd": {"servers": ("https://a:2379",)},
+    "Consul": {"servers": ("https://a:8500",)},
     "a directory (LDAP)": {"servers": ("ldaps://a",), "base": "dc=a"},
     "a web service of your own": {"url": "https://a/", "password_url": "https://a/"},
     "a service for nginx's `auth_http`": {"url": "https://a/", "dialect": "nginx"},
