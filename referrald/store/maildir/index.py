@@ -7,9 +7,9 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Final, TypeVar, cast
 from urllib.parse import quote
 
 from twisted.logger import Logger
@@ -21,6 +21,7 @@ from referrald.store.maildir.naming import below
 from referrald.store.maildir.roster import Rosters
 from referrald.store.maildir.schema import migrate
 
+Result = TypeVar("Result")
 INDEX: Final = "referrald-index"
 LOCK: Final = "referrald-lock"
 DAMAGED: Final = "referrald-damaged."
@@ -43,6 +44,7 @@ class Index:
         self.step = step
         self.patience = patience
         self.rosters = Rosters()
+        self._kept: dict[str, tuple[object, object]] = {}
         self._held = 0
         self.can_write = True
         make_maildir(root, folder=False)
@@ -126,6 +128,20 @@ class Index:
                     root=self.root,
                     error=error,
                 )
+
+    def kept(self, name: str, find: Callable[[Index], Result]) -> Result:
+        """Give what ``find`` gives, as long as nobody has changed the index since it last did."""
+        database = self.database
+        if database.in_transaction:  # It may be taken back.
+            return find(self)
+        state = (
+            database.execute("PRAGMA data_version").fetchone()[0],  # Changed by other connections,
+            database.total_changes,  # and by this one.
+        )
+        known = self._kept.get(name)
+        if known is None or known[0] != state:
+            known = self._kept[name] = (state, find(self))
+        return cast("Result", known[1])
 
     def next_validity(self) -> int:
         """Give a UIDVALIDITY that no mailbox of this account has had; inside of `writing`."""

@@ -24,11 +24,18 @@ AFTER: Final = chr(ord(DELIMITER) + 1)
 
 
 def entries(index: Index) -> list[MailboxEntry]:
-    """Name every mailbox and the levels above them."""
-    found = {each.name: tuple(each.uses.split()) for each in folders.every(index)}
-    for name in list(found):
-        for level in above(name):
-            found.setdefault(level, ("\\Noselect",))
+    """Name every mailbox and the levels above them, by name."""
+    return [*index.kept("entries", _entries)]
+
+
+def _entries(index: Index) -> list[MailboxEntry]:
+    found: dict[str, tuple[str, ...]] = {}
+    levels: set[str] = set()
+    for name, uses in index.database.execute("SELECT name, uses FROM folders"):
+        found[name] = tuple(uses.split()) if uses else ()
+        if DELIMITER in name:
+            levels.update(above(name))
+    found |= dict.fromkeys(levels - found.keys(), ("\\Noselect",))
     return [MailboxEntry(name=name, attributes=uses) for name, uses in sorted(found.items())]
 
 
