@@ -427,6 +427,13 @@ class IContent(Interface):
         """Let go of it."""
 
 
+class IApart(Interface):
+    """An `IContent` of a store that has threads, with which large messages are taken apart."""
+
+    def run(work: Callable[..., Any], *arguments: Any) -> Awaitable[Any]:
+        """Give the result of ``work(*arguments)``, which asks the store for nothing."""
+
+
 class IMailFolder(Interface):
     """An open mailbox. Messages are known by UID; those that are gone are passed over."""
 

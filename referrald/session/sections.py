@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
 from referrald.errors import Unavailable
+from referrald.interfaces import IApart
 from referrald.mime import parts as mime
 from referrald.mime.decoding import is_known, plain
 from referrald.mime.parts import Part, Section
 from referrald.session.fetching import Item
 from referrald.wire.response import Code, StatusError, Wire, literal, no, nstring, number
 
+Result = TypeVar("Result")
+Pieces = Callable[[], AsyncIterator[bytes]]
+
 HEAD: Final = 32_768
 """Bytes at the start of a message in which its header is looked for."""
 
 PIECE: Final = 65_536
 """Bytes of a message that are read at a time."""
+
+SMALL: Final = 131_072
+"""Bytes that are soon looked through, and that may be in memory at a time."""
 
 UNKNOWN_CTE: Final = no("A part has an unknown transfer encoding.", Code("UNKNOWN-CTE"))
 _WHOLE: Final = Section()
@@ -33,7 +42,16 @@ class Span:
     end: int
 
 
-Value = Wire | Span
+@attrs.frozen
+class Streamed:
+    """Bytes that are decoded when they are sent. binary: NUL is among them."""
+
+    size: int
+    binary: bool
+    pieces: Pieces
+
+
+Value = Wire | Span | Streamed
 
 
 def clean(data: bytes) -> bytes:
@@ -50,6 +68,7 @@ class Reader:
     def __init__(self, content: Any, breathe: Callable[[], Awaitable[None]]) -> None:
         self.content = content
         self._breathe = breathe
+        self._apart: Any = IApart(content, None)
         self._raw = b""
         self._head: Part | None = None
         self._parsed: Part | None = None
@@ -73,8 +92,8 @@ class Reader:
             return mime.section(await self._with_header(), wanted)
         message = await self._whole()
         if wanted.text.startswith("HEADER.FIELDS"):
-            return mime.section(message, wanted)
-        found = mime.span(message, wanted)
+            return await self._run(mime.section, message, wanted)
+        found = await self._run(mime.span, message, wanted)
         return None if found is None else Span(*found)
 
     async def _with_header(self) -> Part:
@@ -91,32 +110,69 @@ class Reader:
     async def _whole(self) -> Part:
         if self._parsed is None:
             self._raw = await self.content.read(0, self.content.size)
-            self._parsed = mime.parse(clean(self._raw))
+            self._parsed = mime.parse(await self._run(clean, self._raw))
         return self._parsed
+
+    async def _run(self, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Take a step with a message: in a thread where it is large and there is one."""
+        if self._apart is not None and self.content.size > SMALL:
+            return cast("Result", await self._apart.run(work, *arguments))
+        result = work(*arguments)
+        await self._breathe()
+        return result
+
+    # -- without transfer encodings ----------------------------------------------------------
 
     async def _binary(self, item: Item, wanted: Section) -> Value:
         """Give a part without its transfer encoding (RFC 3516 section 4.2)."""
-        await self._whole()
-        data: bytes | None = self._raw
         if wanted.path:
-            part = mime.part_at(mime.parse(self._raw), wanted.path)
-            data = None if part is None else await self._decoded(part)
+            await self._whole()
+            part = await self._run(mime.part_at, mime.parse(self._raw), wanted.path)
+            if part is None:
+                return number(0) if item.binary == "BINARY.SIZE" else nstring(None)
+            if not await self._run(is_known, part):
+                raise StatusError(UNKNOWN_CTE)
+            pieces = partial(self._decoded, part)
+        else:
+            pieces = partial(read, self.content, Span(0, self.content.size))
         if item.binary == "BINARY.SIZE":
-            return number(len(data or b""))
-        if data is None:
-            return nstring(None)
-        if item.partial is not None:
-            data = data[item.partial[0] : sum(item.partial)]
-        return literal(data, binary=b"\0" in data)
+            return number(sum([len(piece) async for piece in pieces()]))
+        return await _measured(partial(_between, pieces, *_ends(item.partial)))
 
-    async def _decoded(self, part: Part) -> bytes:
-        if not is_known(part):
-            raise StatusError(UNKNOWN_CTE)
-        pieces = []
-        for piece in plain(part):
-            pieces.append(piece)
-            await self._breathe()
-        return b"".join(pieces)
+    async def _decoded(self, part: Part) -> AsyncIterator[bytes]:
+        """Decode a part, some bytes at a time."""
+        pieces = await self._run(plain, part)
+        while (piece := await self._run(next, pieces, None)) is not None:
+            yield piece
+
+
+async def _between(pieces: Pieces, start: int, end: int) -> AsyncIterator[bytes]:
+    """Leave out what comes before ``start`` and from ``end`` on."""
+    at = 0
+    async for piece in pieces():
+        if at >= end:
+            return
+        cut = piece[max(0, start - at) : end - at]
+        at += len(piece)
+        if cut:
+            yield cut
+
+
+def _ends(wanted: tuple[int, int] | None) -> tuple[int, int]:
+    return (0, sys.maxsize) if wanted is None else (wanted[0], sum(wanted))
+
+
+async def _measured(pieces: Pieces) -> Value:
+    """Give what is decoded: at once where it is short, else it is decoded again when it is sent."""
+    size, binary = 0, False
+    short: list[bytes] = []
+    async for piece in pieces():
+        size, binary = size + len(piece), binary or b"\0" in piece
+        if size <= SMALL:
+            short.append(piece)
+    if size <= SMALL:
+        return literal(b"".join(short), binary=binary)
+    return Streamed(size, binary, pieces)
 
 
 def _has_header(data: bytes) -> bool:
@@ -146,7 +202,12 @@ async def response(
         text += b"%b%b " % (b"" if text.endswith(b"(") else b" ", label)
         if isinstance(value, Span):
             text += b"{%d}\r\n" % (value.end - value.start)
-            async for piece in _pieces(value, content):
+            async for piece in read(content, value):
+                yield text + clean(piece)
+                text = b""
+        elif isinstance(value, Streamed):
+            text += b"%b{%d}\r\n" % (b"~" if value.binary else b"", value.size)
+            async for piece in value.pieces():
                 yield text + piece
                 text = b""
         else:
@@ -154,11 +215,12 @@ async def response(
     yield text + b")\r\n"
 
 
-async def _pieces(wanted: Span, content: Any) -> AsyncIterator[bytes]:
+async def read(content: Any, wanted: Span) -> AsyncIterator[bytes]:
+    """Yield bytes of a message as they are."""
     at = wanted.start
     while at < wanted.end:
         data = await content.read(at, min(PIECE, wanted.end - at))
         if not data:
             raise Unavailable("a message is shorter than its size")
         at += len(data)
-        yield clean(data)
+        yield data

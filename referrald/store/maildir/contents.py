@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Lock
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from zope.interface import implementer
 
 from referrald.errors import NotPossible, Unavailable
-from referrald.interfaces import IContent, IIncoming
+from referrald.interfaces import IApart, IContent, IIncoming
 from referrald.store.maildir.index import translated
 
 PIECE = 65536
@@ -100,7 +101,7 @@ class Reader:
             self.close()
 
 
-@implementer(IContent)
+@implementer(IContent, IApart)
 class MaildirContent:
     """A message that is being read."""
 
@@ -116,6 +117,10 @@ class MaildirContent:
         except OSError as error:
             raise translated(error, "a message") from error
         return piece
+
+    async def run(self, work: Callable[..., Any], *arguments: Any) -> Any:
+        """Do something with the message in a thread."""
+        return await self._pool.run(work, *arguments)
 
     def close(self) -> None:
         """Let go of it."""
