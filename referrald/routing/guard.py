@@ -41,14 +41,16 @@ class StormBreaker:
         """
         if not self._count or not peer:
             return
-        self.hear(user, peer, name, self._seconds())
+        self._remember(user, peer, name, self._seconds())
         if self._tell is not None:
             self._tell(user, peer, name)
 
     def hear(self, user: str, peer: str, name: str, when: float) -> None:
         """Remember that another front door has referred ``user``; ``when`` by our clock."""
-        if not self._count or self._seconds() - when >= self._window:
-            return
+        if self._count and peer and self._seconds() - when < self._window:
+            self._remember(user, peer, name, when)
+
+    def _remember(self, user: str, peer: str, name: str, when: float) -> None:
         if name and name != user:
             self._note_name(user, peer, name, when)
         self._times.note((user, peer), when)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from zope.interface import implementer
@@ -83,14 +83,25 @@ def _dictionary(options: Options) -> Dictionary:
     )
 
 
+def _told(options: Options) -> Callable[[bytes], str]:
+    """Give what reads the name of a user that somebody tells, in whatever case."""
+
+    def told(message: bytes) -> str:
+        name = message.decode("utf-8", "replace")
+        return name.lower() if options["lowercase"] else name
+
+    return told
+
+
 def _told_of_hashes(options: Options, keys: Keys) -> Any:
     from referrald.backends.redis.listening import Subscription
 
     beginnings = [f"{keys.prefix}home:", f"{keys.prefix}password:"]
+    told = _told(options)
 
     def user(channel: bytes, message: bytes) -> str:
         if not channel.startswith(b"__keyspace@"):
-            return message.decode("utf-8", "replace")
+            return told(message)
         key = key_of(channel)
         return next((key[len(each) :] for each in beginnings if key.startswith(each)), "")
 
@@ -102,10 +113,12 @@ def _told_of_hashes(options: Options, keys: Keys) -> Any:
 def _told_of_values(options: Options, template: Template) -> Any:
     from referrald.backends.redis.listening import Subscription
 
+    told = _told(options)
+
     def user(channel: bytes, message: bytes) -> str:
         if channel.startswith(b"__keyspace@"):
             return template.user(key_of(channel))
-        return message.decode("utf-8", "replace")
+        return told(message)
 
     wanted = [template.beginning] if options["keyspace_events"] else []
     channels = [options["channel"]] if options["channel"] else []

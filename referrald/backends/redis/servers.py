@@ -18,8 +18,8 @@ Result = TypeVar("Result")
 LATELY = 1.0
 """A server that has failed is asked last for so many seconds."""
 
-PATIENT = 30.0
-"""Seconds that a change may take, which may be of ten thousand users."""
+PATIENT = 60.0
+"""Seconds that the answer to a change may take, which may be of a hundred thousand users."""
 
 
 class Servers:

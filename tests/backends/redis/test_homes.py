@@ -96,9 +96,14 @@ class Changing(SharedServer):
             async def other(second: Any) -> None:
                 heard: list[str | None] = []
                 second.watch(heard.append)
-                await one.set_home({"carol": ON_B}, ME)
-                self.assertLess(await until(lambda: heard == ["carol"]), 1.0)
-                self.assertEqual(await self.home(second, "carol"), ON_B)
+                took = []
+                for number, home in enumerate([ON_B, ON_A, ON_B], 1):
+                    await one.set_home({"carol": home}, ME)
+                    took.append(await until(lambda: len(heard) == number))  # noqa: B023
+                    self.assertEqual(await self.home(second, "carol"), home)
+                self.assertEqual(set(heard), {"carol"})
+                # The quickest: others may keep the machine busy at any one moment.
+                self.assertLess(min(took), 1.0)
 
             await self.run_with(other, servers=[self.server.socket_url])
 
@@ -246,7 +251,7 @@ class ByHand(SharedServer):
             run("HSET", "referrald:home:alice", "host", "imap-a.example.org", "port", "993")
             run("ZADD", "referrald:homes", 0, "alice")
             run("SET", "referrald:password:alice", "{PLAIN}wonderland")
-            run("PUBLISH", "referrald:changes", "alice")
+            run("PUBLISH", "referrald:changes", "Alice")
             await until(lambda: heard == ["alice"])
             tls = Server(host="imap-a.example.org", port=993, security=Security.TLS)
             self.assertEqual(await self.home(backend, "alice"), Home(servers=(tls,)))
