@@ -47,7 +47,6 @@ login_trusted_networks = 127.0.0.0/8
 mail_max_userip_connections = 0
 first_valid_uid = 1
 default_client_limit = 20000
-{passdb}
 userdb {{
   driver = static
   args = uid=mail gid=mail home={folder}/home
@@ -71,7 +70,7 @@ service anvil {{
     mode = 0
   }}
 }}
-"""
+{passdb}"""
 
 REFUSES = (
     'add_header Auth-Status "[REFERRAL imap://$http_auth_user;AUTH=*@home.example/] There." always;'
@@ -205,12 +204,20 @@ def write_users(path: Path, count: int) -> None:
 class Peer:
     """A running server: its name, version, process and two ports."""
 
-    def __init__(self, name: str, version: str, command: list[str], clear: int, tls: int) -> None:
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        command: list[str],
+        clear: int,
+        tls: int,
+        core: int = SERVER_CORE,
+    ) -> None:
         self.name = name
         self.version = version
         self.clear = clear
         self.tls = tls
-        pinned = ["taskset", "-c", str(SERVER_CORE)] if shutil.which("taskset") else []
+        pinned = ["taskset", "-c", str(core)] if shutil.which("taskset") else []
         self.process = subprocess.Popen(
             [*pinned, *command],
             stdin=subprocess.DEVNULL,
@@ -251,7 +258,9 @@ class Peer:
         self.process.wait(30)
 
 
-def dovecot(folder: Path, cert: Path, key: Path, passdb: str = REFERS) -> Peer | None:
+def dovecot(
+    folder: Path, cert: Path, key: Path, passdb: str = REFERS, core: int = SERVER_CORE
+) -> Peer | None:
     """Start Dovecot, if it is there."""
     program = shutil.which("dovecot")
     if program is None or os.geteuid() != 0:
@@ -262,7 +271,12 @@ def dovecot(folder: Path, cert: Path, key: Path, passdb: str = REFERS) -> Peer |
     config.write_text(filled, encoding="ascii")
     version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
     return Peer(
-        "Dovecot", version.stdout.split()[0], [program, "-F", "-c", str(config)], clear, tls
+        "Dovecot",
+        version.stdout.split()[0],
+        [program, "-F", "-c", str(config)],
+        clear,
+        tls,
+        core,
     )
 
 

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from typing import Any
 import attrs
 
 import twisted
-from benchmarks import peers, relays
+from benchmarks import peers, realhome, relays
 from benchmarks.peers import Peer
 from benchmarks.processes import cpu_seconds, memory_kib
 from benchmarks.running import run
@@ -117,11 +118,28 @@ def mailbox_wall(peer: Peer, options: argparse.Namespace) -> float:
     to nothing for a message, so that a bare pump of bytes between two sockets comes to 1.5 to 2.
     """
     if peer.name == "referrald":
-        with relays.with_mailboxes(options.site) as front:
-            relayed = _message_wall(front.clear, options)
-    else:
-        relayed = _message_wall(peer.clear, options)
-    return relayed / _message_wall(options.site.clear, options)
+        return _through_us(options, options.site.clear)
+    return _message_wall(peer.clear, options) / _message_wall(options.site.clear, options)
+
+
+def real_mailbox_wall(peer: Peer, options: argparse.Namespace) -> float:
+    """Give the same with a home that has its messages in files, as users have it."""
+    site = options.site
+    folder = site.folder / "home"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o755)
+    home = realhome.start(folder, site.cert, site.key, LOAD_CORE)
+    if home is None:
+        raise RuntimeError("Dovecot is not there")
+    with home:
+        return _through_us(options, home.clear)
+
+
+def _through_us(options: argparse.Namespace, home: int) -> float:
+    """Measure both, one right after the other."""
+    with relays.with_mailboxes(options.site, home) as front:
+        relayed = _message_wall(front.clear, options)
+        return relayed / _message_wall(home, options)
 
 
 def _message_wall(port: int, options: argparse.Namespace) -> float:
@@ -172,6 +190,10 @@ ROWS = {
     "mailbox": Row(
         name="FETCH of 1 MB, × direct", unit="×", measure=mailbox_wall,
         against="", must=1.3, goal=1.1,
+    ),
+    "mailbox-dovecot": Row(
+        name="the same, Dovecot as home", unit="×", measure=real_mailbox_wall,
+        against="", must=1.3, goal=1.1, missing=("Dovecot", "nginx"),
     ),
     "idle": Row(
         name="idle session, clear", unit="KiB", measure=idle_memory(False),

@@ -146,13 +146,13 @@ def nginx(site: Site) -> Peer | None:
     return peers.nginx(site.folder, site.cert, site.key, answer)
 
 
-def with_mailboxes(site: Site) -> Peer:
-    """Start a referrald that serves the users itself, but for the mailbox ``Big``."""
+def with_mailboxes(site: Site, home: int) -> Peer:
+    """Start a referrald that serves the users, but for the mailbox ``Big``: its server is home."""
     from referrald import __version__
 
     lines = [f"user{number}:{{PLAIN}}pass::::::\n" for number in range(USERS)]
     (site.folder / "local-users").write_text("".join(lines), encoding="ascii")
-    (site.folder / "mailboxes.toml").write_text(TABLE.format(port=site.clear), encoding="ascii")
+    (site.folder / "mailboxes.toml").write_text(TABLE.format(port=home), encoding="ascii")
     path, clear, _ = _configure(site, "mailboxes-door.toml", MAILBOXES)
     log = str(site.folder / "mailboxes.log")
     command = [sys.executable, "-m", "twisted", "--log-file", log, "referrald", "-c", str(path)]

@@ -87,6 +87,8 @@ def fetch(options: argparse.Namespace) -> dict[str, float]:
         answer = b""
         while b"\r\ns " not in b"\r\n" + answer or not answer.endswith(b"\r\n"):
             answer += sock.recv(4096)
+        if b"\r\ns OK" not in b"\r\n" + answer:
+            raise RuntimeError(f"no mailbox: {answer!r}")
     command = b"f FETCH %d BODY[]\r\n" % options.message
     buffer = memoryview(bytearray(BIG))
     _fetch_for(sock, buffer, command, options.warmup)
@@ -101,7 +103,7 @@ def _fetch_for(sock: Any, buffer: memoryview, command: bytes, seconds: float) ->
     while time.perf_counter() < end:
         sock.sendall(command)
         last = b""
-        while not last.endswith(b"f OK Fetch completed.\r\n"):
+        while b"\r\nf OK" not in last or not last.endswith(b"\r\n"):
             size = sock.recv_into(buffer)
             if not size:
                 raise RuntimeError("the connection ended")
