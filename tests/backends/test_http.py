@@ -11,7 +11,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from hypothesis import given
 from hypothesis import strategies as st
 from treq.testing import StubTreq
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 from twisted.web.client import ResponseNeverReceived
@@ -23,15 +23,21 @@ from referrald.backends import checking
 from referrald.backends.http.factory import factory, make
 from referrald.backends.http.remembered import Remembered
 from referrald.backends.jsonhomes import write_home
+from referrald.backends.serverwords import write_server
 from referrald.errors import Unavailable
 from referrald.interfaces import (
     ICheckingFactory,
+    ILifecycle,
+    IMailboxReferralBackend,
     IPasswordCheck,
     IReferralBackend,
     IReferralBackendFactory,
+    ITargets,
 )
+from referrald.mailmodel import MailboxLocation
 from referrald.model import Home, Login, Security, Server
 from referrald.testing import ODD_NAMES, RICH_HOMES, BackendContract, PasswordContract
+from referrald.testing.mailboxes import RICH_MAILBOXES, Mailboxes
 from tests.backends.support import BackendTestCase, filled
 
 URL = "https://directory.example.org/"
@@ -68,6 +74,11 @@ def client(resource: Any) -> Any:
     return StubTreq(resource)
 
 
+def made(options: Any, client: Any, clock: Clock) -> Any:
+    """Make a backend with a client of ours."""
+    return make(options, client, lambda: succeed(None), clock)
+
+
 class Contract(BackendContract, TestCase):
     more_homes = RICH_HOMES
 
@@ -77,14 +88,47 @@ class Contract(BackendContract, TestCase):
             user: {"home": write_home(home), "password": "secret"} for user, home in homes.items()
         }
         path.write_text(json.dumps(known))
-        return make(filled(factory, **GOOD), client(Homes(path, TOKEN)), Clock())
+        return made(
+            filled(factory, **GOOD, targets_url=URL + "targets"),
+            client(Homes(path, TOKEN)),
+            Clock(),
+        )
 
     def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
         path = Path(self.mktemp())
         known = {user: {"home": "here", "password": word} for user, word in passwords.items()}
         path.write_text(json.dumps(known))
         options = filled(factory, **GOOD, password_url=URL)
-        return make(options, client(Homes(path, TOKEN)), Clock())
+        return made(options, client(Homes(path, TOKEN)), Clock())
+
+    more_mailboxes = RICH_MAILBOXES
+
+    def make_mailbox_backend(self, mailboxes: Mailboxes) -> Any:
+        path = Path(self.mktemp())
+        path.write_text(json.dumps({user: said(given) for user, given in mailboxes.items()}))
+        urls = {"mailboxes_url": URL + "mailboxes", "targets_url": URL + "targets"}
+        return made(filled(factory, **GOOD, **urls), client(Homes(path, TOKEN)), Clock())
+
+
+def said(mailboxes: Mapping[str, MailboxLocation]) -> dict[str, Any]:
+    """Write a user's mailboxes as a service says them."""
+    entries = []
+    for name, location in mailboxes.items():
+        entry: dict[str, Any] = {"match": name}
+        if location.here:
+            entry["server"] = "here"
+        if location.replicas:
+            entry["replicas"] = [
+                {"server": write_server(each.server), "name": each.name, "auth": each.auth}
+                | ({"user": each.user} if each.user else {})
+                for each in location.replicas
+            ]
+        if location.moving:
+            entry["moving"] = True
+        if location.ttl is not None:
+            entry["ttl"] = location.ttl
+        entries.append(entry)
+    return {"mailboxes": entries}
 
 
 class AuthHttp(Resource):
@@ -116,7 +160,7 @@ class NginxContract(PasswordContract, TestCase):
 
     def make_password_backend(self, passwords: Mapping[str, str]) -> Any:
         options = filled(factory, **GOOD, dialect="nginx")
-        return make(options, client(AuthHttp(passwords)), Clock())
+        return made(options, client(AuthHttp(passwords)), Clock())
 
     def make_backend(self, homes: Mapping[str, Home]) -> Any:
         return self.make_password_backend({})
@@ -124,7 +168,7 @@ class NginxContract(PasswordContract, TestCase):
 
 class Json(BackendTestCase):
     def make(self, resource: Any, **options: Any) -> Any:
-        return make(filled(factory, **(GOOD | options)), client(resource), self.clock)
+        return made(filled(factory, **(GOOD | options)), client(resource), self.clock)
 
     def told(self, resource: Any, user: str = "ann") -> str:
         backend = self.make(resource)
@@ -167,7 +211,7 @@ class Json(BackendTestCase):
         self.assertIn("too long", self.told(Fixed(b" " * 70_000)))
 
     def test_an_answer_that_does_not_come_is_not_waited_for(self) -> None:
-        backend = make(filled(factory, **GOOD, timeout=3.0), Silent(), self.clock)
+        backend = made(filled(factory, **GOOD, timeout=3.0), Silent(), self.clock)
         work = backend.home(Login(user="ann"))
         asked = Deferred.fromCoroutine(work)
         self.assertNoResult(asked)
@@ -186,7 +230,7 @@ class Json(BackendTestCase):
                     raise ResponseNeverReceived([])
                 return self.good.request(*given, **more)
 
-        backend = make(filled(factory, **GOOD), Once(), self.clock)
+        backend = made(filled(factory, **GOOD), Once(), self.clock)
         self.assertEqual(self.home(backend, "ann"), Home(servers=(Server(host="a.example"),)))
 
     def test_passwords_are_sent_in_a_body_and_never_told(self) -> None:
@@ -208,10 +252,94 @@ class Json(BackendTestCase):
     def test_a_name_stays_one_parameter_whatever_stands_in_it(self, user: str) -> None:
         resource = Fixed(code=404)
         options = filled(factory, **GOOD)
-        work = make(options, client(resource), Clock()).home(Login(user=user))
+        work = made(options, client(resource), Clock()).home(Login(user=user))
         self.assertIsNone(self.result(work))
         (request,) = resource.asked
         self.assertEqual(request.args, {b"user": [user.encode()]} if user else {b"user": [b""]})
+
+
+class Elsewhere(BackendTestCase):
+    """What is asked about mailboxes and servers, and what is no answer."""
+
+    def make(self, resource: Any) -> Any:
+        urls = {"mailboxes_url": URL + "mailboxes", "targets_url": URL + "targets"}
+        return made(filled(factory, **GOOD, **urls), client(resource), self.clock)
+
+    def entries(self, *entries: Any) -> Any:
+        return self.make(Fixed(json.dumps({"mailboxes": entries}).encode()))
+
+    def test_it_provides_what_it_has_urls_for(self) -> None:
+        for interface in (IMailboxReferralBackend, ITargets, ILifecycle):
+            verifyObject(interface, self.make(Fixed()))
+        plain = made(filled(factory, **GOOD), client(Fixed()), self.clock)
+        for interface in (IMailboxReferralBackend, ITargets, IPasswordCheck):
+            self.assertIsNone(interface(plain, None))
+
+    def test_the_name_goes_with_the_question_about_one(self) -> None:
+        resource = Fixed(b'{"mailboxes": []}')
+        backend = self.make(resource)
+        self.assertIsNone(self.result(backend.mailbox("ann", "a&b=c/\u00e4")))
+        self.assertEqual(self.result(backend.remote_mailboxes("ann")), ())
+        one, all_ = resource.asked
+        self.assertEqual(one.args, {b"user": [b"ann"], b"name": ["a&b=c/\u00e4".encode()]})
+        self.assertEqual(all_.args, {b"user": [b"ann"]})
+
+    def test_subtrees_and_patterns_are_as_in_tables(self) -> None:
+        backend = self.entries(
+            {"match": "Team/", "server": "a.example", "folders": ["Minutes"]},
+            {"match": "Lists.*", "server": "b.example/tls", "name": "Public/%m"},
+        )
+        found = self.result(backend.mailbox("ann", "Team/Plans/2026"))
+        self.assertEqual(found.replicas[0].name, "Team/Plans/2026")
+        names = [each.name for each in self.result(backend.remote_mailboxes("ann"))]
+        self.assertEqual(names, ["Team", "Team/Minutes"])
+
+    def test_what_is_wrong_is_told_and_never_taken_for_an_answer(self) -> None:
+        for entries, wrong in (
+            ([7], "not a list of tables"),
+            ([{"match": "A"}], "mailboxes #1 server is missing"),
+            ([{"match": "A", "server": "a.example:0"}], "not a port"),
+            ([{"match": "A", "server": "a.example"}] * 2, "mailboxes #2 match"),
+            ([{"server": "nohost"}] * 9, "more"),
+        ):
+            told = str(self.failure(self.entries(*entries).mailbox("ann", "A"), Unavailable))
+            self.assertIn("'ann'", told)
+            self.assertIn(wrong, told)
+        for body, code in ((b"", 500), (b"[]", 200), (b'{"mailboxes": 7}', 200), (b"", 403)):
+            backend = self.make(Fixed(body, code))
+            self.failure(backend.remote_mailboxes("ann"), Unavailable)
+            self.failure(backend.mailbox("ann", "A"), Unavailable)
+
+    def test_who_is_unknown_has_no_mailboxes_elsewhere(self) -> None:
+        for resource in (Fixed(code=404), Fixed(b"{}"), Fixed(b'{"mailboxes": null}')):
+            self.assertIsNone(self.result(self.make(resource).mailbox("ann", "A")))
+            self.assertEqual([*self.result(self.make(resource).remote_mailboxes("ann"))], [])
+
+    def test_a_long_list_is_read_and_one_without_end_is_not(self) -> None:
+        entries = [{"match": f"Folder {n}", "server": "a.example"} for n in range(2_000)]
+        backend = self.entries(*entries)
+        self.result(backend.start())
+        self.assertEqual(len(self.result(backend.remote_mailboxes("ann"))), 2_000)
+        endless = self.make(Fixed(b" " * 5_000_000))
+        told = str(self.failure(endless.remote_mailboxes("ann"), Unavailable))
+        self.assertIn("too long", told)
+
+    def test_targets_are_servers(self) -> None:
+        body = b'{"targets": ["a.example", "b.example:1143/none", "a.example"]}'
+        servers = self.result(self.make(Fixed(body)).targets())
+        clear = Server(host="b.example", port=1143, security=Security.CLEAR)
+        self.assertEqual([*servers], [Server(host="a.example"), clear])
+        for body in (b"{}", b'{"targets": "a.example"}', b'{"targets": ["nohost"]}', b"[]"):
+            self.failure(self.make(Fixed(body)).targets(), Unavailable)
+        self.failure(self.make(Fixed(code=404)).targets(), Unavailable)
+
+    def test_a_name_that_nobody_can_write_is_not_asked_about(self) -> None:
+        resource = Fixed(code=500)
+        backend = self.make(resource)
+        self.assertIsNone(self.result(backend.mailbox("ann", "\ud800")))
+        self.assertIsNone(self.result(backend.mailbox("\ud800", "A")))
+        self.assertEqual([*self.result(backend.remote_mailboxes("\ud800"))], [])
+        self.assertEqual(resource.asked, [])
 
 
 class Nginx(BackendTestCase):
@@ -220,7 +348,7 @@ class Nginx(BackendTestCase):
     def make(self, **headers: str) -> Any:
         self.resource = Fixed(**headers)
         options = filled(factory, **GOOD, dialect="nginx", security="none")
-        return make(options, client(self.resource), self.clock)
+        return made(options, client(self.resource), self.clock)
 
     def header(self, name: str) -> str:
         """Give a header of the last question."""
@@ -298,8 +426,10 @@ class Factories(SynchronousTestCase):
         self.assertEqual(self.wrong(password_url="http://a/"), ["password_url: is not usable"])
 
     def test_other_mistakes_are_told(self) -> None:
-        told = self.wrong(dialect="nginx", password_url=URL)
-        self.assertEqual(told, ["password_url: is of no use with this dialect"])
+        for key in ("password_url", "mailboxes_url", "targets_url"):
+            told = self.wrong(dialect="nginx", **{key: URL})
+            self.assertEqual(told, [f"{key}: is of no use with this dialect"])
+            self.assertEqual(self.wrong(**{key: "http://a/"}), [f"{key}: is not usable"])
         self.assertIn("No such file", self.wrong(ca=self.mktemp())[0])
         self.patch(checking, "find_spec", lambda name: None)
         self.assertEqual(self.wrong(), ["type: needs treq, which is not there"])

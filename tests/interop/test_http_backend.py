@@ -18,7 +18,12 @@ class Http(InteropCase):
         self.home = self.start_home([("ann", "other"), ("robert", "secret")])
         self.file = self.folder() / "homes.json"
         place = {"server": f"{HOST}:{self.home.port}", "user": "robert"}
-        self.file.write_text(json.dumps({"bob": {"home": place, "password": "secret"}}))
+        team = {"match": "Team/", "server": f"{HOST}:{self.home.port}/none", "folders": ["Plans"]}
+        known = {
+            "bob": {"home": place, "password": "secret"},
+            "carol": {"home": "here", "password": "secret", "mailboxes": [team]},
+        }
+        self.file.write_text(json.dumps(known))
         self.port = free_port()
         self.service = self.start_service()
         self.front = self.start_referrald(
@@ -28,7 +33,12 @@ class Http(InteropCase):
 type = "http"
 url = "http://{HOST}:{self.port}/home"
 password_url = "http://{HOST}:{self.port}/password"
+mailboxes_url = "http://{HOST}:{self.port}/mailboxes"
+targets_url = "http://{HOST}:{self.port}/targets"
 token = "wonderland"
+
+[serve]
+store = "memory"
 
 [directory]
 cache_found = "0s"
@@ -36,6 +46,7 @@ stale = "0s"
 
 [referral]
 login = "refer"
+mailboxes = "say"
 allow_clear = ["{HOST}"]
 """,
         )
@@ -63,3 +74,12 @@ allow_clear = ["{HOST}"]
         self.service = self.start_service()
         self.assertIn(referral, self.refusal("bob"))
         self.assertNotIn("wonderland", self.front.log)
+
+    def test_mailboxes_are_where_the_service_says(self) -> None:
+        with imaplib.IMAP4(HOST, self.front.port, timeout=PATIENCE) as client:
+            client.login("carol", "secret")
+            status, (said,) = client.select("Team/Plans")
+            self.assertEqual(status, "NO")
+            place = f"imap://carol;AUTH=*@{HOST}:{self.home.port}/Team/Plans"
+            self.assertIn(place.encode(), said)
+            self.assertEqual(client.select("INBOX")[0], "OK")

@@ -161,10 +161,16 @@ class Service:
         )
 
     async def get(
-        self, *, params: Mapping[str, str] | None = None, headers: Headers | None = None
+        self,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Headers | None = None,
+        longest: int = LONGEST,
     ) -> Answer:
         """Ask by GET; raises `Unavailable`."""
-        return await self._questions.ask("GET", self._url, params=params, headers=headers)
+        return await self._questions.ask(
+            "GET", self._url, params=params, headers=headers, longest=longest
+        )
 
     async def post(self, json: Mapping[str, str]) -> Answer:
         """Ask by POST; raises `Unavailable`."""

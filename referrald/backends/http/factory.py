@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 from zope.interface import implementer
@@ -18,9 +18,12 @@ from referrald.backends.http.connecting import (
 from referrald.backends.servers import Wrong
 from referrald.interfaces import ICheckingFactory, IReferralBackendFactory
 from referrald.model import Option, Options, Problem, Security
+from referrald.workers import WorkerPool
 
 REMEMBERED: Final = 30.0
 """Seconds for which a home is known from the check of a password; a login takes less."""
+
+ONLY_JSON: Final = ("password_url", "mailboxes_url", "targets_url")
 
 OPTIONS: Final = (
     Option(
@@ -34,6 +37,15 @@ OPTIONS: Final = (
     Option(
         name="password_url", kind="string", default="",
         help="Where passwords are checked, with the dialect `json`; not at all when empty.",
+    ),
+    Option(
+        name="mailboxes_url", kind="string", default="",
+        help="Where single mailboxes on other servers are asked for, with the dialect `json`; not "
+        "at all when empty.",
+    ),
+    Option(
+        name="targets_url", kind="string", default="",
+        help="Where all servers are named for `referralctl check --live`, with the dialect `json`.",
     ),
     Option(
         name="token", kind="secret", default="",
@@ -57,8 +69,7 @@ class HttpFactory:
 
     def build(self, options: Options, reactor: Any) -> Any:
         """Make a backend; it connects when it is first asked."""
-        client, _ = make_client(options, reactor)
-        return make(options, client, reactor)
+        return make(options, *make_client(options, reactor), reactor)
 
     def check(self, options: Options) -> Sequence[Problem]:
         """List what is wrong with the options."""
@@ -66,35 +77,42 @@ class HttpFactory:
         return missing or [*_wrong(options)]
 
 
-def make(options: Options, client: Any, reactor: Any) -> Any:
-    """Make a backend that asks by an `HTTPClient` of treq."""
+def make(options: Options, client: Any, close: Callable[[], Any], reactor: Any) -> Any:
+    """Make a backend that asks by an `HTTPClient` of treq; ``close`` ends its connections."""
     from referrald.backends.http.asking import Service
-    from referrald.backends.http.homes import CheckingJsonBackend, JsonBackend, NginxBackend
+    from referrald.backends.http.homes import JsonBackend
+    from referrald.backends.http.nginx import NginxBackend
     from referrald.backends.http.remembered import Remembered
 
-    def service(url: str) -> Service:
-        return Service(
+    def service(key: str) -> Any:
+        url = options[key]
+        return url and Service(
             client, reactor, url=url, token=options["token"], timeout=options["timeout"],
             at_once=options["connections"],
         )  # fmt: skip
 
-    homes = service(options["url"])
     if options["dialect"] == "nginx":
         known = Remembered(reactor.seconds, REMEMBERED)
-        return NginxBackend(homes, Security(options["security"]), known)
-    if options["password_url"]:
-        return CheckingJsonBackend(homes, service(options["password_url"]))
-    return JsonBackend(homes)
+        return NginxBackend(service("url"), Security(options["security"]), known)
+    return JsonBackend(
+        service("url"),
+        WorkerPool(reactor, workers=1, name="http"),
+        close,
+        passwords=service("password_url") or None,
+        mailboxes=service("mailboxes_url") or None,
+        targets=service("targets_url") or None,
+    )
 
 
 def _wrong(options: Options) -> Iterator[Problem]:
-    for key in ("url", "password_url"):
+    for key in ("url", *ONLY_JSON):
         text = options[key]
         if not is_private(text) and (text or key == "url"):
             yield problem(key, Wrong("is not usable", PRIVATE))
-    if options["password_url"] and options["dialect"] == "nginx":
-        wrong = Wrong("is of no use with this dialect", "leave it out")
-        yield problem("password_url", wrong)
+    for key in ONLY_JSON if options["dialect"] == "nginx" else ():
+        if options[key]:
+            wrong = Wrong("is of no use with this dialect", "leave it out")
+            yield problem(key, wrong)
     yield from connecting_faults(options)
 
 
