@@ -28,7 +28,7 @@ service imap-login {{
   }}
 }}
 """
-"""What Dovecot does about every login: all users are the same one. Without TLS, as all else here."""
+"""What Dovecot does about every login, without TLS: all users are the same one."""
 
 LINE = b"Seventy-six characters are in a line of base64, as attachments mostly are. 42\n"
 
