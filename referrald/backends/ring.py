@@ -9,7 +9,7 @@ others, and nobody else moves.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -29,7 +29,7 @@ from referrald.model import Home, Login, Option, Options, Problem, Server
 SLOTS = 65_536
 """Users with the same slot have the same home; their number limits how even the shares are."""
 
-_HASH_BITS = 64
+_HASH_BYTES = 8
 
 
 class Ring:
@@ -39,7 +39,13 @@ class Ring:
     """
 
     def __init__(self, members: Sequence[Member], copies: int = 1) -> None:
-        self._members = tuple(members)
+        # In the order of their keys, by which members are told apart where they draw the same.
+        sharing: dict[int, list[Member]] = {}
+        for member in sorted(members, key=lambda member: member.key):
+            sharing.setdefault(member.weight, []).append(member)
+        self._sharing = [
+            (weight, each, [member.key for member in each]) for weight, each in sharing.items()
+        ]
         self._copies = copies
         self._homes: list[Home | None] = [None] * SLOTS
 
@@ -52,20 +58,31 @@ class Ring:
         return home
 
     def _home_of(self, slot: int) -> Home:
-        best = sorted(self._members, key=lambda member: _distance(slot, member))
+        best = sorted(self._nearest(slot), key=lambda each: each[:2])
         servers = []
-        for member in best[: self._copies]:
+        for _, _, member in best[: self._copies]:
             if member.server is None:
                 break
             servers.append(member.server)
         return Home(servers=tuple(servers))
 
+    def _nearest(self, slot: int) -> Iterator[tuple[float, bytes, Member]]:
+        """Give the members of each weight that may be among the nearest, with their distances.
 
-def _distance(slot: int, member: Member) -> tuple[float, bytes]:
+        Of members with the same weight who draws the most is the nearest, so that few distances
+        have to be worked out.
+        """
+        begin = slot.to_bytes(2, "big")
+        for weight, members, keys in self._sharing:
+            drawn = [blake2b(begin + key, digest_size=_HASH_BYTES).digest() for key in keys]
+            for draw in sorted(drawn, reverse=True)[: self._copies]:
+                place = drawn.index(draw)
+                yield _distance(draw, weight), keys[place], members[place]
+
+
+def _distance(draw: bytes, weight: int) -> float:
     """Say how far a server is from a slot: an exponential variate, the shorter the more weight."""
-    key = slot.to_bytes(2, "big") + member.key
-    drawn = int.from_bytes(blake2b(key, digest_size=_HASH_BITS // 8).digest(), "big")
-    return -math.log((drawn + 1) / (1 << _HASH_BITS)) / member.weight, member.key
+    return -math.log((int.from_bytes(draw, "big") + 1) / (1 << 8 * _HASH_BYTES)) / weight
 
 
 @implementer(IReferralBackend, ITargets)
