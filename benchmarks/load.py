@@ -105,6 +105,7 @@ class Load:
     def __init__(self, options: argparse.Namespace) -> None:
         self.port: int = options.port
         self.users: int = options.users
+        self.first: int = options.first
         self.hold = options.mode == "idle"
         self.expected: bytes = options.expected.encode()
         self.selector = selectors.DefaultSelector()
@@ -180,6 +181,7 @@ def main() -> None:
     parser.add_argument("--warmup", type=float, default=0.5)
     parser.add_argument("--concurrency", type=int, default=16)
     parser.add_argument("--users", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--expected", default="a NO [REFERRAL ")
     options = parser.parse_args()

@@ -98,6 +98,12 @@ class RedisServer:
         """What it has said."""
         return (self.folder / "log").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def pid(self) -> int:
+        """The process of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def stop(self) -> None:
         """Stop it; whoever is connected is cut off."""
         if self._process is not None:

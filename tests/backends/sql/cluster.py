@@ -71,6 +71,11 @@ class Cluster:
         """Stop it; whoever is connected is cut off."""
         self._run(program("pg_ctl"), "-D", str(self._data), "-m", "immediate", "-w", "stop")
 
+    @property
+    def pid(self) -> int:
+        """The process that all others of the server are below of."""
+        return int((self._data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+
     def remove(self) -> None:
         """Stop it for good, if it runs."""
         if (self._data / "postmaster.pid").exists():
