@@ -55,7 +55,7 @@ async def status(session: ReferralServer, name: str, items: tuple[str, ...]) -> 
         return bad("Unknown status item.")
     note_items(session, items)
     try:
-        session.write(await _status_line(session, name, items))
+        session.write_ahead(await _status_line(session, name, items))
     except MailboxReferral as error:
         return referring.counts(session, error)
     return ok("Status told.")

@@ -31,6 +31,7 @@ from referrald.wire.response import (
     paren_list,
     quoted,
     render,
+    untagged,
 )
 
 if TYPE_CHECKING:
@@ -75,13 +76,13 @@ async def _select(session: ReferralServer, name: str, modseqs: bool, *, writable
     writable = writable and bool(folder.writable)
     view = recents.first_view(folder, opened.uids)
     await recents.told(session, view, folder, opened.recent, opened.uid_next - 1)
-    session.untagged(number(len(opened.uids)), b"EXISTS")
+    session.write_ahead(untagged(number(len(opened.uids)), b"EXISTS"))
     if not session.rev2:
-        session.write(recents.first_line(view, opened))
-    session.untagged(b"FLAGS", paren_list(*opened.flags))
+        session.write_ahead(recents.first_line(view, opened))
+    session.write_ahead(untagged(b"FLAGS", paren_list(*opened.flags)))
     session.selected(folder, opened, view, writable, name)
     for code in _codes(session, opened):
-        session.write(render(None, ok("Mailbox data.", code)))
+        session.write_ahead(render(None, ok("Mailbox data.", code)))
     if session.rev2:
         await naming.tell(session, name, said)
     return ok("Mailbox selected.", Code("READ-WRITE" if writable else "READ-ONLY"))

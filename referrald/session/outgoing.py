@@ -61,6 +61,14 @@ class Outgoing:
         else:
             self._send(data)
 
+    def write_ahead(self, data: bytes) -> None:
+        """Send finished bytes along with what comes next, the answer of the command at the latest.
+
+        To hand bytes to the system one by one costs more than to render most answers.
+        """
+        self._out.append(data)
+        self._produced += len(data)
+
     def _flush(self) -> None:
         out = self._out
         if not out:

@@ -29,7 +29,7 @@ from referrald.store.maildir.folder import MaildirFolder
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index
 from referrald.store.maildir.keeper import Keeper
-from referrald.store.maildir.scanning import look_for_folders, look_into
+from referrald.store.maildir.scanning import look_for_folders, look_into, looks_changed
 from referrald.store.names import DELIMITER, checked, undelimited
 
 Result = TypeVar("Result")
@@ -179,15 +179,18 @@ class MaildirAccount:
 
 def _statuses(index: Index, names: Sequence[str]) -> tuple[dict[str, MailboxStatus], list[int]]:
     """Count mailboxes as they are now; gives those as well that have changed by that."""
-    changed = []
+    found, changed = {}, []
     for name in dict.fromkeys(names):
-        folder = folders.find(index, name)
-        if folder is not None:
-            with suppress(NoSuchMailbox):
+        counted = folders.counted(index, name)
+        with suppress(NoSuchMailbox, FileNotFoundError):
+            if counted is not None and looks_changed(index, counted[0]):
+                folder = folders.get(index, name)
                 if look_into(index, folder):
                     changed.append(folder.id)
-    with index.reading():
-        return folders.statuses(index, names), changed
+                counted = folders.counted(index, name)
+        if counted is not None:
+            found[name] = counted[1]
+    return found, changed
 
 
 def _draft(new: NewMessage) -> Draft:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import attrs
 
@@ -13,6 +14,19 @@ from referrald.store.maildir.index import Index
 _COLUMNS = (
     "id, name, directory, uid_validity, uid_next, modseq, remembered, uses, first_recent, recent"
 )
+
+
+_TIMES = "directory, new_time, cur_time, scanned"
+_COUNTS = "messages, unseen, deleted, uid_next, uid_validity, size, modseq, deleted_size, recent"
+
+
+class Times(NamedTuple):
+    """When the directories of a mailbox had changed, as far as is known; see `schema`."""
+
+    directory: str
+    new: int
+    cur: int
+    scanned: int
 
 
 @attrs.frozen
@@ -86,18 +100,22 @@ def drop(index: Index, folder_id: int) -> None:
     database.execute("DELETE FROM folders WHERE id = ?", (folder_id,))
 
 
-def statuses(index: Index, names: Sequence[str] | None = None) -> dict[str, MailboxStatus]:
-    """Count; those that are not there are left out."""
-    select = (
-        "SELECT name, messages, unseen, deleted, uid_next, uid_validity, size, modseq, "
-        "deleted_size, recent FROM folders"
-    )
-    if names is None:
-        rows: Iterable[Sequence[int]] = index.database.execute(select)
-    else:
-        by_name = (index.database.execute(f"{select} WHERE name = ?", (n,)) for n in names)
-        rows = (row for found in by_name for row in found)
-    return {str(name): _status(*counts) for name, *counts in rows}
+def counted(index: Index, name: str) -> tuple[Times, MailboxStatus] | None:
+    """Give when a mailbox was last looked into, and its counts as they were then."""
+    row = index.database.execute(
+        f"SELECT {_TIMES}, {_COUNTS} FROM folders WHERE name = ?", (name,)
+    ).fetchone()
+    return None if row is None else (Times(*row[:4]), _status(*row[4:]))
+
+
+def times(index: Index, folder: Folder) -> Times:
+    """Give when a mailbox was last looked into."""
+    row = index.database.execute(
+        f"SELECT {_TIMES} FROM folders WHERE id = ?", (folder.id,)
+    ).fetchone()
+    if row is None:
+        raise NoSuchMailbox(folder.name)
+    return Times(*row)
 
 
 def _status(*counts: int) -> MailboxStatus:

@@ -17,7 +17,7 @@ from referrald.errors import NoSuchMailbox
 from referrald.store.maildir import delivery, disk, folders, pending
 from referrald.store.maildir.delivery import Row
 from referrald.store.maildir.filenames import MARK, bits_of, delivered, sizes, split
-from referrald.store.maildir.folders import Folder
+from referrald.store.maildir.folders import Folder, Times
 from referrald.store.maildir.index import Index, choose
 from referrald.store.maildir.looking import glance
 from referrald.store.maildir.messages import next_modseq, tally
@@ -86,7 +86,7 @@ def look_into(index: Index, folder: Folder, *, all_of_it: bool = False) -> bool:
     """Bring what others have done to a mailbox into the index; says whether that was anything."""
     changed = False
     try:
-        if all_of_it or _looks_changed(index, folder):
+        if all_of_it or looks_changed(index, folders.times(index, folder)):
             with index.if_possible(), index.alone():
                 pending.recover(index)
                 changed = _take_in(index, folder, all_of_it)
@@ -95,29 +95,20 @@ def look_into(index: Index, folder: Folder, *, all_of_it: bool = False) -> bool:
         raise NoSuchMailbox(folder.name) from error
 
 
-def _looks_changed(index: Index, folder: Folder) -> bool:
-    new, cur, scanned = _times(index, folder)
-    now = time.time()
+def looks_changed(index: Index, times: Times) -> bool:
+    """Say whether others may have changed a mailbox since; raises `FileNotFoundError`."""
+    path, cur, scanned = index.path(times.directory), times.cur, times.scanned
     return (
-        new != disk.changed_at(index.path(folder.directory, "new"))
-        or cur != disk.changed_at(index.path(folder.directory, "cur"))
-        or (cur > scanned * 10**9 and now - scanned > TRUST)
+        times.new != disk.changed_at(f"{path}/new")
+        or cur != disk.changed_at(f"{path}/cur")
+        or (cur > scanned * 10**9 and time.time() - scanned > TRUST)
     )
-
-
-def _times(index: Index, folder: Folder) -> tuple[int, int, int]:
-    row = index.database.execute(
-        "SELECT new_time, cur_time, scanned FROM folders WHERE id = ?", (folder.id,)
-    ).fetchone()
-    if row is None:
-        raise NoSuchMailbox(folder.name)
-    return row[0], row[1], row[2]
 
 
 def _take_in(index: Index, folder: Folder, all_of_it: bool) -> bool:
     """Look at both directories, with their times taken before."""
     new, cur = (index.path(folder.directory, part) for part in ("new", "cur"))
-    _new, known_cur, scanned = _times(index, folder)
+    _directory, _new, known_cur, scanned = folders.times(index, folder)
     now, new_time, cur_time = time.time_ns(), disk.changed_at(new), disk.changed_at(cur)
     stale = cur_time > scanned * 10**9 and now // 10**9 - scanned > TRUST
     changed = False
