@@ -13,6 +13,7 @@ from referrald.testing.backends import (
     BackendContract,
     MemoryBackend,
 )
+from referrald.testing.factories import FactoryContract
 from referrald.testing.mailboxes import MAILBOXES, RICH_MAILBOXES, MailboxContract
 from referrald.testing.passwords import PASSWORDS, PasswordContract
 from referrald.testing.stores import MailStoreContract
@@ -27,6 +28,7 @@ __all__ = [
     "RICH_MAILBOXES",
     "SERVER",
     "BackendContract",
+    "FactoryContract",
     "MailStoreContract",
     "MailboxContract",
     "MemoryBackend",

@@ -15,6 +15,7 @@ from referrald.interfaces import (
     ILifecycle,
     IMailboxReferralBackend,
     IReferralBackend,
+    IReloadable,
     ITargets,
     IWatchableBackend,
 )
@@ -351,5 +352,24 @@ class BackendContract(MailboxContract, PasswordContract, WritableContract):
             await told
             self.assertEqual(ended, [])
             stay()
+
+        return self.run_contract(check)
+
+    def test_looking_again_at_a_source_that_has_not_changed_changes_no_answer(
+        self,
+    ) -> Deferred[None]:
+        """Everybody keeps the home that they had."""
+
+        async def check(backend: Any) -> None:
+            reloadable: Any = IReloadable(backend, None)
+            if reloadable is None:
+                self.skipTest("does not provide IReloadable")
+            verifyObject(IReloadable, backend)
+            for _ in range(2):
+                await reloadable.reload()
+                for user, home in self.homes.items():
+                    found = await backend.home(Login(user=user))
+                    self.assertEqual(found.servers, home.servers)
+                self.assertIsNone(await backend.home(Login(user="nobody")))
 
         return self.run_contract(check)
