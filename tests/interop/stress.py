@@ -48,7 +48,8 @@ class Model:
 class Session:
     """A connection, and the mailbox as it has been told. view: UIDs by number, None: not known."""
 
-    def __init__(self, port: int, user: str, password: str) -> None:
+    def __init__(self, port: int, user: str, password: str, mailbox: str = "INBOX") -> None:
+        self.mailbox = mailbox
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self._read = b""
         self._number = 0
@@ -59,7 +60,7 @@ class Session:
         self.expunged = False
         self._line()
         self.ask(f"LOGIN {user} {password}")
-        self.ask("SELECT INBOX")
+        self.ask(f"SELECT {mailbox}")
 
     def close(self) -> None:
         """Hang up."""
@@ -188,7 +189,7 @@ class Stress:
         content = b"Subject: %d\r\n\r\n" % self.random.randrange(10**9)
         content += b"x" * self.random.randrange(3000) + b"\r\n"
         flags = set(self.random.sample(FLAGS, self.random.randrange(3)))
-        command = f"APPEND INBOX ({' '.join(sorted(flags))}) {{{len(content)}}}"
+        command = f"APPEND {session.mailbox} ({' '.join(sorted(flags))}) {{{len(content)}}}"
         answer, _told = session.ask(command, content)
         match = re.search(rb"\[APPENDUID \d+ (\d+)\]", answer)
         assert match is not None, answer
