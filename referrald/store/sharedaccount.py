@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -15,6 +15,7 @@ from referrald.errors import (
     NoSuchMailbox,
     NotPossible,
     ReferraldError,
+    UnknownUse,
 )
 from referrald.interfaces import IGrants, IMailAccount, IQuotas, IRights
 from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed, Quota
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from referrald.store.sharing import SharingStore
 
 ACROSS: Final = "A mailbox cannot be renamed into or out of shared ones; copy its messages."
-_NO_USES: Final = frozenset(USES.values())
+_USES: Final = frozenset(USES.values())
 
 
 @attrs.frozen(kw_only=True)
@@ -131,14 +132,17 @@ class SharedAccount:
                 self._passed_over(tree.root, error)
         return sorted(found, key=lambda entry: entry.name)
 
-    async def _trees(self) -> list[Tree]:
-        """Give the mailboxes of others, as far as they can be had: one's own mail is there."""
+    async def _trees(self, among: Container[str] | None = None) -> list[Tree]:
+        """Give the mailboxes of others, as far as they can be had: one's own mail is there.
+
+        among: whose are wanted, None for all.
+        """
         found = []
         try:
             for owner in await self._store.owners(self.user):
-                tree = await self._store.tree(owner)
-                if tree is not None:
-                    found.append(tree)
+                if among is None or owner in among:
+                    tree = await self._store.tree(owner)
+                    found += [] if tree is None else [tree]
         except ReferraldError as error:
             self._passed_over("mailboxes of others", error)
         return found
@@ -184,12 +188,14 @@ class SharedAccount:
         """Count many; those that the user may not read are left out."""
         mine = [name for name in names if self._prefixes.is_own(name)]
         found: dict[str, MailboxStatus] = dict(await self.own.statuses(mine))
-        rest: dict[str | None, list[str]] = {}
+        rest: dict[str, list[str]] = {}
         for name in set(names).difference(mine):
-            rest.setdefault(self._prefixes.any_owner(name), []).append(name)
-        for tree in await self._trees() if rest else ():
+            owner = self._prefixes.any_owner(name)
+            if owner is not None:
+                rest.setdefault(owner, []).append(name)
+        for tree in await self._trees(rest) if rest else ():
             try:
-                found.update(await self._counts(tree, rest.get(tree.owner, ())))
+                found.update(await self._counts(tree, rest[tree.owner]))
             except ReferraldError as error:
                 self._passed_over(tree.root, error)
         return found
@@ -219,6 +225,9 @@ class SharedAccount:
     async def create(self, name: str, special_use: Sequence[str] = ()) -> None:
         """Make a mailbox and the levels above it; it takes a right on what is above."""
         where = await self._place_for(undelimited(name))
+        if special_use and not where.own:
+            # Whoever sees it would take it for one's own.
+            raise UnknownUse(public="Only mailboxes of one's own can have a special use.")
         await where.account.create(where.name, special_use)
 
     async def _place_for(self, name: str) -> Where:
@@ -343,7 +352,7 @@ def _visible(tree: Tree, entries: Sequence[MailboxEntry], held: Held) -> list[Ma
     for entry in entries:
         name = tree.outer(entry.name)
         if name is not None and "l" in held.letters(tree.key(entry.name)):
-            found.append(MailboxEntry(name=name, attributes=_shown(tree, entry)))
+            found.append(MailboxEntry(name=name, attributes=_shown(entry)))
     return found
 
 
@@ -357,11 +366,9 @@ def _readable(tree: Tree, names: Sequence[str], held: Held) -> dict[str, str]:
     }
 
 
-def _shown(tree: Tree, entry: MailboxEntry) -> tuple[str, ...]:
+def _shown(entry: MailboxEntry) -> tuple[str, ...]:
     """Give the attributes for others: somebody else's Sent is not theirs."""
-    if tree.owner == PUBLIC:
-        return entry.attributes
-    return tuple(each for each in entry.attributes if each not in _NO_USES)
+    return tuple(each for each in entry.attributes if each not in _USES)
 
 
 def _parent(key: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from zope.interface.verify import verifyObject
 
-from referrald.errors import MailboxExists, NoPermission, NoSuchMailbox, NotPossible
+from referrald.errors import MailboxExists, NoPermission, NoSuchMailbox, NotPossible, UnknownUse
 from referrald.interfaces import IGrants
 from referrald.testing.storecase import (
     StoreCase,
@@ -269,6 +269,9 @@ class SharingContract(SharingCase):
         """Uses are told to the owner alone; mere names are told to all."""
         one, other, name = await self.sharing(store, READS)
         await one.create(path(one, "box", "gone"), ["\\Sent"])
+        await self.give(one, "box", READS + "k")
+        await self.refused(UnknownUse, other.create(path(one, name, "new"), ["\\Sent"]))
+        self.assertNotIn(path(one, "box", "new"), await names(one))
         self.assertEqual(await attributes(other, path(one, name, "gone")), ())
         await one.delete("box")
         await self.give(one, path(one, "box", "gone"), READS)
