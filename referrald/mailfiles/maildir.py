@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Final
 from referrald.mailfiles.maildirnames import (
     KEYWORDS,
     LETTERS,
+    arrival_of,
     decoded,
     directory_of,
     flags_of,
@@ -23,7 +23,6 @@ from referrald.mailfiles.maildirnames import (
 from referrald.mailfiles.messages import FileMessage, NotMail, crlf, lf, pieces, spool
 
 PARTS: Final = ("cur", "new", "tmp")
-_TIME = re.compile(r"\d{1,12}")
 
 
 def folders_of(root: Path) -> list[tuple[tuple[str, ...], Path]]:
@@ -59,7 +58,7 @@ def read_maildir(path: Path) -> Iterator[FileMessage]:
     over.
     """
     keywords = _keywords(path)
-    for name, part in sorted(_names(path).items(), key=_order):
+    for name, part in sorted(_names(path).items(), key=lambda entry: arrival_of(entry[0])):
         found = _open(path, part, name)
         if found is not None:
             yield from _message(found, keywords)
@@ -77,11 +76,6 @@ def _names(path: Path) -> dict[str, str]:
         for name in os.listdir(path / part)
         if not name.startswith(".")
     }
-
-
-def _order(entry: tuple[str, str]) -> tuple[int, str]:
-    match = _TIME.match(entry[0])
-    return (int(match[0]) if match else 0, entry[0])
 
 
 def _keywords(path: Path) -> dict[str, str]:

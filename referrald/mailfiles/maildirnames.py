@@ -24,9 +24,21 @@ LETTERS: Final = {
 KEYWORDS: Final = "abcdefghijklmnopqrstuvwxyz"
 
 _INFO = re.compile(r"[:;!]2,([^:;!]*)$")
+_ARRIVAL = re.compile(r"(\d{1,12})(?:\.[^.:]*?M(\d{1,6})(?!\d)(?:[^.:]*?Q(\d{1,9})(?!\d))?)?")
 _NUMBERED = re.compile(r"(\d+) (.+)")
 _PLAIN = re.compile(r"[ -%'-\-0-~]+|&|[^ -\-0-~]+")
 _SHIFTED = re.compile(r"&([A-Za-z0-9+,]*)-")
+
+
+def arrival_of(name: str) -> tuple[int, int, int, str]:
+    """Give what messages are sorted by to have them in the order in which they came.
+
+    It is seconds, microseconds (``M``) and the number in a process (``Q``), as programs write them
+    into the names of files, mostly without zeros in front; names without come first.
+    """
+    match = _ARRIVAL.match(name)
+    seconds, micros, number = match.groups("0") if match else ("0", "0", "0")
+    return int(seconds), int(micros), int(number), name
 
 
 def flags_of(name: str, keywords: Mapping[str, str]) -> tuple[str, ...]:

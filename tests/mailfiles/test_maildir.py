@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailfiles.maildir import MaildirWriter, count, folders_of, read_maildir
 from referrald.mailfiles.maildirnames import (
+    arrival_of,
     directory_of,
     flags_of,
     info_of,
@@ -37,6 +38,15 @@ class Names(SynchronousTestCase):
             ("1.x:2,Sz?", {"\\Seen"}), ("1.x,S=10,W=11:2,T", {"\\Deleted"}),
         ):  # fmt: skip
             self.assertEqual(set(flags_of(name, keywords)), flags, name)
+
+    def test_they_tell_in_which_order_messages_came(self) -> None:
+        names = [
+            "cur", "99.x", "1700000000.9.host", "1700000000.M7P1.host,S=10:2,S",
+            "1700000000.M99999P81Q2.host", "1700000000.V801I1a2bM100000.host",
+            "1700000000.M123456P7Q9.host", "1700000000.M123456P7Q10.host",
+            "1700000001.M1P1Q1.host",
+        ]  # fmt: skip
+        self.assertEqual(sorted(names, key=arrival_of), names)
 
     def test_flags_are_letters_in_their_order(self) -> None:
         flags = ("\\seen", "$Work", "\\Draft", "$None", "$forwarded", "\\Recent")
@@ -66,6 +76,7 @@ class Names(SynchronousTestCase):
     def test_no_directory_makes_it_fail(self, directory: str) -> None:
         levels_of(directory)
         flags_of(directory, {})
+        arrival_of(directory)
 
 
 class Reading(SynchronousTestCase):

@@ -26,7 +26,6 @@ LETTERS: Final = {"S": SEEN, "R": ANSWERED, "F": FLAGGED, "T": DELETED, "D": DRA
 MARK: Final = ":2,"
 
 _SIZES = re.compile(r",S=(\d{1,15})\b.*,W=(\d{1,15})\b")
-_TIME = re.compile(r"(\d{1,12})\.")
 _numbers = count(1)
 
 
@@ -61,12 +60,6 @@ def sizes(base: str) -> tuple[int, int] | None:
     """Give the sizes on disk and as sent, where the name tells both."""
     match = _SIZES.search(base)
     return None if match is None else (int(match[1]), int(match[2]))
-
-
-def delivered(base: str) -> int:
-    """Give the seconds that a unique name begins with, 0 when it does not."""
-    match = _TIME.match(base)
-    return 0 if match is None else int(match[1])
 
 
 @lru_cache(maxsize=1024)

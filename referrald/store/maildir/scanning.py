@@ -14,9 +14,10 @@ from contextlib import suppress
 import attrs
 
 from referrald.errors import NoSuchMailbox
+from referrald.mailfiles.maildirnames import arrival_of
 from referrald.store.maildir import delivery, disk, folders, pending
 from referrald.store.maildir.delivery import Row
-from referrald.store.maildir.filenames import MARK, bits_of, delivered, sizes, split
+from referrald.store.maildir.filenames import MARK, bits_of, sizes, split
 from referrald.store.maildir.folders import Folder, Times
 from referrald.store.maildir.index import Index, choose
 from referrald.store.maildir.looking import glance
@@ -115,7 +116,7 @@ def _take_in(index: Index, folder: Folder, all_of_it: bool) -> bool:
     if all_of_it or cur_time != known_cur or stale:
         changed = _compare(index, folder, os.listdir(cur))
         scanned = now // 10**9
-    arrived = sorted(os.listdir(new), key=lambda name: (delivered(name), name))
+    arrived = sorted(os.listdir(new), key=arrival_of)
     if arrived:
         quiet = disk.changed_at(cur) == cur_time == _sure(cur_time, now)
         names = _settle_down(index, folder, arrived)
@@ -180,7 +181,7 @@ def _compare(index: Index, folder: Folder, names: Sequence[str]) -> bool:
             _add(
                 index,
                 folder,
-                sorted(fresh, key=lambda name: (delivered(name), name)),
+                sorted(fresh, key=arrival_of),
                 recent=False,
             ),
         )

@@ -41,6 +41,9 @@ class Others(SynchronousTestCase):
         self.assertEqual(self.texts(), [b"first\r\n", b"second\r\n"])
         self.site.deliver(b"third\n", "1600000000.1.host")
         self.assertEqual(self.texts()[2:], [b"third\r\n"])
+        self.site.deliver(b"fifth\n", "1700000003.M100000P7Q2.host")
+        self.site.deliver(b"fourth\n", "1700000003.M99999P7Q10.host")
+        self.assertEqual(self.texts()[3:], [b"fourth\r\n", b"fifth\r\n"])
         self.assertEqual(os.listdir(self.site.path("new")), [])
 
     def test_their_size_is_what_is_sent_and_their_date_that_of_the_file(self) -> None:
