@@ -10,6 +10,7 @@ from referrald.backends.mailboxnames import DELIMITER, MailboxPattern, fold_inbo
 from referrald.backends.mailboxrules import Audience, MailboxRule, decode_rule
 from referrald.errors import Unavailable
 from referrald.mailmodel import MailboxLocation, RemoteMailbox
+from referrald.model import Server
 
 LISTS_KEPT = 256
 NAMES_KEPT = 500_000
@@ -87,6 +88,12 @@ class MailboxTable:
             if rule.seen_by(key):
                 return rule
         return None
+
+    def servers(self) -> Iterator[Server]:
+        """Give the servers of all entries; one may come several times."""
+        rules = [rule for rules in self._at.values() for rule in rules]
+        for rule in [*rules, *(rule for _, rule in self._patterns)]:
+            yield from (there.server for there in rule.there)
 
     def names(self, key: str, user: str) -> Names:
         """Name what a user may see; users who see the same share one list, as long as it is kept.

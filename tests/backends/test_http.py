@@ -23,7 +23,6 @@ from referrald.backends import checking
 from referrald.backends.http.factory import factory, make
 from referrald.backends.http.remembered import Remembered
 from referrald.backends.jsonhomes import write_home
-from referrald.backends.serverwords import write_server
 from referrald.errors import Unavailable
 from referrald.interfaces import (
     ICheckingFactory,
@@ -34,10 +33,10 @@ from referrald.interfaces import (
     IReferralBackendFactory,
     ITargets,
 )
-from referrald.mailmodel import MailboxLocation
 from referrald.model import Home, Login, Security, Server
 from referrald.testing import ODD_NAMES, RICH_HOMES, BackendContract, PasswordContract
 from referrald.testing.mailboxes import RICH_MAILBOXES, Mailboxes
+from tests.backends.mailboxjson import mailboxes_json
 from tests.backends.support import BackendTestCase, filled
 
 URL = "https://directory.example.org/"
@@ -105,30 +104,11 @@ class Contract(BackendContract, TestCase):
 
     def make_mailbox_backend(self, mailboxes: Mailboxes) -> Any:
         path = Path(self.mktemp())
-        path.write_text(json.dumps({user: said(given) for user, given in mailboxes.items()}))
+        path.write_text(
+            json.dumps({user: mailboxes_json(given) for user, given in mailboxes.items()})
+        )
         urls = {"mailboxes_url": URL + "mailboxes", "targets_url": URL + "targets"}
         return made(filled(factory, **GOOD, **urls), client(Homes(path, TOKEN)), Clock())
-
-
-def said(mailboxes: Mapping[str, MailboxLocation]) -> dict[str, Any]:
-    """Write a user's mailboxes as a service says them."""
-    entries = []
-    for name, location in mailboxes.items():
-        entry: dict[str, Any] = {"match": name}
-        if location.here:
-            entry["server"] = "here"
-        if location.replicas:
-            entry["replicas"] = [
-                {"server": write_server(each.server), "name": each.name, "auth": each.auth}
-                | ({"user": each.user} if each.user else {})
-                for each in location.replicas
-            ]
-        if location.moving:
-            entry["moving"] = True
-        if location.ttl is not None:
-            entry["ttl"] = location.ttl
-        entries.append(entry)
-    return {"mailboxes": entries}
 
 
 class AuthHttp(Resource):

@@ -39,6 +39,10 @@ KEYS: Final = (
         help="The same for the keys of the history that `referralctl home` keeps.",
     ),
 )  # fmt: skip
+MAILBOXES: Final = Option(
+    name="mailboxes", kind="boolean", default=False,
+    help="Values say of single mailboxes as well that they are on other servers.",
+)  # fmt: skip
 IN_PARTS: Final = Option(
     name="in_parts", kind="boolean", default=False,
     help="Let `referralctl home` make a change of more users than a transaction has room for in "
@@ -80,7 +84,7 @@ class KeyValueFactory:
             most=options["transaction"],
             in_parts=options["in_parts"],
         )
-        return KeyValueBackend(writer, pool, reactor, close)
+        return KeyValueBackend(writer, pool, reactor, close, options["mailboxes"])
 
     def store(self, options: Options, servers: Any, watching: Any, pool: Any, reactor: Any) -> Any:
         """Make the store."""
@@ -105,6 +109,7 @@ class EtcdFactory(KeyValueFactory):
     options = (
         SERVERS,
         *KEYS,
+        MAILBOXES,
         Option(
             name="user", kind="string", default="",
             help="Whom to log in as, where etcd has users.",
@@ -143,6 +148,7 @@ class ConsulFactory(KeyValueFactory):
     options = (
         SERVERS,
         *KEYS,
+        MAILBOXES,
         Option(name="token", kind="secret", default="", help="The token for Consul's ACLs."),
         Option(
             name="datacenter", kind="string", default="",

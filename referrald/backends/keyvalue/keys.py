@@ -15,12 +15,15 @@ from urllib.parse import quote, unquote_to_bytes
 
 from referrald.backends.draft import checked_name
 from referrald.backends.jsonhomes import JsonHomes, read_object, write_home
+from referrald.backends.jsonmailboxes import read_mailboxes
+from referrald.backends.mailboxtable import MailboxTable
 from referrald.backends.servers import Wrong
 from referrald.errors import Unavailable
 from referrald.model import Home
 
 SAFE: Final = "@._-+="
 HOME: Final = "home"
+MAILBOXES: Final = "mailboxes"
 
 _PREFIX = re.compile(r"/?(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)+")
 
@@ -52,9 +55,10 @@ def user_of(prefix: str, key: bytes) -> str | None:
 
 
 class Values:
-    """Reads and writes values: JSON objects whose ``home`` is as in `jsonhomes`.
+    """Reads and writes values: JSON objects with ``home`` and ``mailboxes``.
 
-    Other members are the site's own, and stay when a home is written.
+    These are as in `jsonhomes` and `jsonmailboxes`. Other members are the site's own, and all but
+    the home stay when a home is written.
     """
 
     def __init__(self) -> None:
@@ -64,6 +68,10 @@ class Values:
         """Read the home of a user, None when there is none; raises `Unavailable`."""
         home = self._object(user, value).get(HOME)
         return None if home is None else self._homes.read(user, home)
+
+    def mailboxes(self, user: str, value: bytes) -> MailboxTable:
+        """Read which mailboxes of a user are elsewhere; raises `Unavailable`."""
+        return read_mailboxes(user, self._object(user, value).get(MAILBOXES) or [])
 
     def write(self, user: str, home: Home, value: bytes | None) -> bytes:
         """Write a home into what the value was, None for nothing; raises `Unavailable`."""

@@ -23,6 +23,9 @@ ON_A, ON_B = Home(servers=(A,)), Home(servers=(B,))
 ME = Occasion(who="tester", why="because")
 PREFIX = "referrald/homes/"
 
+SOON = 3.0
+"""A second, in which a change is told, and two for a machine that has much else to do."""
+
 clock: Any = reactor
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,10 +13,23 @@ from twisted.trial.unittest import TestCase
 from referrald.backends.keyvalue import consul as module
 from referrald.backends.keyvalue.factory import consul as factory
 from referrald.errors import NotPossible, Unavailable
+from referrald.mailmodel import MailboxLocation
 from referrald.model import Home
 from referrald.testing import RICH_HOMES, BackendContract
+from referrald.testing.mailboxes import RICH_MAILBOXES, Mailboxes
 from tests.backends.keyvalue.consulserver import Consul
-from tests.backends.keyvalue.support import ME, ON_A, ON_B, StoreTestCase, clock, hang, until, value
+from tests.backends.keyvalue.support import (
+    ME,
+    ON_A,
+    ON_B,
+    SOON,
+    StoreTestCase,
+    clock,
+    hang,
+    until,
+    value,
+)
+from tests.backends.mailboxjson import mailboxes_json
 from tests.backends.support import filled
 
 TOKEN = "b1gs33d-0000"
@@ -43,6 +57,7 @@ def new_site() -> dict[str, str]:
 
 class Contract(BackendContract, TestCase):
     more_homes = RICH_HOMES
+    more_mailboxes = RICH_MAILBOXES
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
         options = filled(factory, servers=[server.url], token=TOKEN, **new_site())
@@ -54,6 +69,21 @@ class Contract(BackendContract, TestCase):
 
     async def change(self, backend: Any, user: str, home: Home) -> None:
         await backend.set_home({user: home}, ME)
+
+    def make_mailbox_backend(self, mailboxes: Mailboxes) -> Any:
+        self.site = new_site()
+        self.mailboxes_now = {user: dict(given) for user, given in mailboxes.items()}
+        for user in mailboxes:
+            self.put_mailboxes(user)
+        options = filled(factory, servers=[server.url], token=TOKEN, mailboxes=True)
+        return factory.build(options | self.site, clock)
+
+    def put_mailboxes(self, user: str) -> None:
+        server.put(self.site["prefix"] + user, json.dumps(mailboxes_json(self.mailboxes_now[user])))
+
+    def change_mailbox(self, backend: Any, user: str, name: str, location: MailboxLocation) -> None:
+        self.mailboxes_now[user][name] = location
+        self.put_mailboxes(user)
 
 
 class ConsulTestCase(StoreTestCase):
@@ -76,12 +106,12 @@ class Following(ConsulTestCase):
             heard: list[str | None] = []
             backend.watch(heard.append)
             self.put("ann@example.org", ON_B)
-            self.assertLess(await until(lambda: "ann@example.org" in heard), 1.0)
+            self.assertLess(await until(lambda: "ann@example.org" in heard), SOON)
             self.assertEqual(await self.home(backend, "ann@example.org"), ON_B)
             self.put("bob", ON_A)
             await until(lambda: "bob" in heard)
             server.delete(self.site["prefix"] + "bob")
-            self.assertLess(await until(lambda: heard.count("bob") == 2), 1.0)
+            self.assertLess(await until(lambda: heard.count("bob") == 2), SOON)
             self.assertIsNone(await self.home(backend, "bob"))
             self.assertNotIn(None, heard)
 
@@ -117,7 +147,7 @@ class Following(ConsulTestCase):
             await until(lambda: None in heard)
             self.assertIsNone(await self.home(backend, "ann"))
             self.put("erin", ON_B)
-            self.assertLess(await until(lambda: "erin" in heard), 1.0)
+            self.assertLess(await until(lambda: "erin" in heard), SOON)
 
         return self.run_with(work)
 

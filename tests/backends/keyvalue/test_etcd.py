@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +15,23 @@ from referrald.backends.keyvalue import etcd as module
 from referrald.backends.keyvalue import etcdwatch
 from referrald.backends.keyvalue.factory import etcd as factory
 from referrald.errors import Unavailable
+from referrald.mailmodel import MailboxLocation
 from referrald.model import Home
 from referrald.testing import RICH_HOMES, BackendContract
+from referrald.testing.mailboxes import RICH_MAILBOXES, Mailboxes
 from tests.backends.keyvalue.etcdserver import Etcd
-from tests.backends.keyvalue.support import ME, ON_A, ON_B, StoreTestCase, clock, hang, until, value
+from tests.backends.keyvalue.support import (
+    ME,
+    ON_A,
+    ON_B,
+    SOON,
+    StoreTestCase,
+    clock,
+    hang,
+    until,
+    value,
+)
+from tests.backends.mailboxjson import mailboxes_json
 from tests.backends.support import filled
 
 server: Any = None
@@ -44,6 +58,7 @@ def new_site() -> dict[str, str]:
 @pytest.mark.interop
 class Contract(BackendContract, TestCase):
     more_homes = RICH_HOMES
+    more_mailboxes = RICH_MAILBOXES
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
         options = filled(factory, servers=[server.url], **new_site())
@@ -55,6 +70,21 @@ class Contract(BackendContract, TestCase):
 
     async def change(self, backend: Any, user: str, home: Home) -> None:
         await backend.set_home({user: home}, ME)
+
+    def make_mailbox_backend(self, mailboxes: Mailboxes) -> Any:
+        self.site = new_site()
+        self.mailboxes_now = {user: dict(given) for user, given in mailboxes.items()}
+        for user in mailboxes:
+            self.put_mailboxes(user)
+        options = filled(factory, servers=[server.url], mailboxes=True)
+        return factory.build(options | self.site, clock)
+
+    def put_mailboxes(self, user: str) -> None:
+        server.put(self.site["prefix"] + user, json.dumps(mailboxes_json(self.mailboxes_now[user])))
+
+    def change_mailbox(self, backend: Any, user: str, name: str, location: MailboxLocation) -> None:
+        self.mailboxes_now[user][name] = location
+        self.put_mailboxes(user)
 
 
 class EtcdTestCase(StoreTestCase):
@@ -79,10 +109,10 @@ class Following(EtcdTestCase):
             heard: list[str | None] = []
             await until(lambda: heard or (backend.watch(heard.append) and True))
             self.put("ann@example.org", ON_B)
-            self.assertLess(await until(lambda: "ann@example.org" in heard), 1.0)
+            self.assertLess(await until(lambda: "ann@example.org" in heard), SOON)
             self.assertEqual(await self.home(backend, "ann@example.org"), ON_B)
             server.ctl("del", self.site["prefix"] + "ann")
-            self.assertLess(await until(lambda: "ann" in heard), 1.0)
+            self.assertLess(await until(lambda: "ann" in heard), SOON)
             self.assertIsNone(await self.home(backend, "ann"))
 
         return self.run_with(work)
@@ -328,6 +358,28 @@ class BadValues(EtcdTestCase):
                 self.assertIn("'ann'", await self.failure(backend.export()))
 
         return self.run_with(work)
+
+    def test_mailboxes_stand_beside_the_home_and_stay_when_it_changes(self) -> Deferred[None]:
+        async def work(backend: Any) -> None:
+            team = {"match": "Team/", "server": "imap-c.example.org/none", "folders": ["Plans"]}
+            given = {"home": "imap-a.example.org", "mailboxes": [team]}
+            server.put(self.site["prefix"] + "ann", json.dumps(given))
+            await backend.set_home({"ann": ON_B}, ME)
+            names = [each.name for each in await backend.remote_mailboxes("ann")]
+            self.assertEqual(names, ["Team", "Team/Plans"])
+            hosts = {each.host for each in await backend.targets()}
+            self.assertEqual(hosts, {"imap-b.example.org", "imap-c.example.org"})
+            del given["home"]
+            server.put(self.site["prefix"] + "ann", json.dumps(given))
+            self.assertIsNone(await self.home(backend, "ann"))
+            self.assertIsNotNone(await backend.mailbox("ann", "Team/Plans"))
+            self.assertIn("imap-c.example.org", {each.host for each in await backend.targets()})
+            given["mailboxes"] = [{"match": "Team/", "server": ""}]
+            server.put(self.site["prefix"] + "ann", json.dumps(given))
+            for asked in (backend.mailbox("ann", "Team/x"), backend.remote_mailboxes("ann")):
+                self.assertIn("'ann'", await self.failure(asked))
+
+        return self.run_with(work, mailboxes=True)
 
     def test_no_home_and_no_value_are_unknown_users(self) -> Deferred[None]:
         async def work(backend: Any) -> None:
