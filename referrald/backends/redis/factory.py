@@ -7,6 +7,7 @@ from typing import Any
 
 from zope.interface import implementer
 
+from referrald.backends.mailboxrows import is_for_many
 from referrald.backends.passwdfields import WHOLE_NAME, ExtraReader
 from referrald.backends.redis.connecting import access_of, connecting_faults, library_fault, problem
 from referrald.backends.redis.dictionary import Dictionary, Template
@@ -32,6 +33,7 @@ class RedisFactory:
     def build(self, options: Options, reactor: Any) -> Any:
         """Make a backend; it connects when it is started."""
         from referrald.backends.redis.homes import DictBackend, KeptBackend
+        from referrald.backends.redis.mailboxes import RedisMailboxes
         from referrald.backends.redis.rows import Reading
 
         lowercase, scheme = options["lowercase"], options["scheme"]
@@ -46,7 +48,10 @@ class RedisFactory:
             nowhere_is_here=options["without_host"] == "here",
         )
         source = _source(options, reactor, _told_of_hashes(options, keys))
-        return KeptBackend(source, lowercase, keys=keys, reading=reading, scheme=scheme)
+        elsewhere = RedisMailboxes(keys, reading.security) if options["mailboxes"] else None
+        return KeptBackend(
+            source, lowercase, keys=keys, reading=reading, scheme=scheme, mailboxes=elsewhere
+        )
 
     def check(self, options: Options) -> Sequence[Problem]:
         """List what is wrong without connecting: a reload must not wait for a server."""
@@ -88,6 +93,8 @@ def _told(options: Options) -> Callable[[bytes], str]:
 
     def told(message: bytes) -> str:
         name = message.decode("utf-8", "replace")
+        if is_for_many(name):
+            return ""
         return name.lower() if options["lowercase"] else name
 
     return told
@@ -96,14 +103,16 @@ def _told(options: Options) -> Callable[[bytes], str]:
 def _told_of_hashes(options: Options, keys: Keys) -> Any:
     from referrald.backends.redis.listening import Subscription
 
-    beginnings = [f"{keys.prefix}home:", f"{keys.prefix}password:"]
+    kinds = ("home", "password", "mailboxes") if options["mailboxes"] else ("home", "password")
+    beginnings = [f"{keys.prefix}{kind}:" for kind in kinds]
     told = _told(options)
 
     def user(channel: bytes, message: bytes) -> str:
         if not channel.startswith(b"__keyspace@"):
             return told(message)
         key = key_of(channel)
-        return next((key[len(each) :] for each in beginnings if key.startswith(each)), "")
+        name = next((key[len(each) :] for each in beginnings if key.startswith(each)), "")
+        return "" if is_for_many(name) else name
 
     events = events_of(options["database"], beginnings) if options["keyspace_events"] else []
     channels = [each for each in dict.fromkeys((keys.changes, options["channel"])) if each]
@@ -134,6 +143,8 @@ def _wrong_layout(options: Options) -> Iterator[Problem]:
             _dictionary(options)
         except Wrong as error:
             yield problem("dovecot_key", error)
+        if options["mailboxes"]:
+            yield problem("mailboxes", Wrong("are for our own layout", "leave it out"))
         return
     for name in DOVECOT_ONLY:
         if options[name]:

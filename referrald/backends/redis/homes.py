@@ -9,10 +9,12 @@ from zope.interface import alsoProvides, implementer
 
 from referrald.backends.draft import checked_name
 from referrald.backends.keeping import Work, Writer
+from referrald.backends.mailboxtable import MailboxTable
 from referrald.backends.redis import writing
 from referrald.backends.redis.clients import Client
 from referrald.backends.redis.dictionary import Dictionary
 from referrald.backends.redis.keys import Keys
+from referrald.backends.redis.mailboxes import RedisMailboxes
 from referrald.backends.redis.rows import AT_ONCE, Reading, hashes_of, users_after
 from referrald.backends.redis.source import RedisSource
 from referrald.backends.servers import Wrong
@@ -20,6 +22,7 @@ from referrald.backends.storedpasswords import stored_password
 from referrald.errors import Unavailable
 from referrald.interfaces import (
     ILifecycle,
+    IMailboxReferralBackend,
     IPasswordStore,
     IReferralBackend,
     IReloadable,
@@ -27,6 +30,7 @@ from referrald.interfaces import (
     IWatchableBackend,
     IWritableBackend,
 )
+from referrald.mailmodel import MailboxLocation, RemoteMailbox
 from referrald.model import (
     Home,
     HomeChange,
@@ -106,12 +110,25 @@ class RedisBackend:
 
 @implementer(IWritableBackend, ITargets)
 class KeptBackend(RedisBackend):
-    """Keeps a hash for each user; ``scheme`` is that of passwords that do not say."""
+    """Keeps a hash for each user.
+
+    scheme: of passwords that do not say. mailboxes: says which are elsewhere; None for none.
+    """
 
     def __init__(
-        self, source: RedisSource, lowercase: bool, *, keys: Keys, reading: Reading, scheme: str
+        self,
+        source: RedisSource,
+        lowercase: bool,
+        *,
+        keys: Keys,
+        reading: Reading,
+        scheme: str,
+        mailboxes: RedisMailboxes | None = None,
     ) -> None:
         super().__init__(source, lowercase)
+        self._elsewhere = mailboxes
+        if mailboxes is not None:
+            alsoProvides(self, IMailboxReferralBackend)
         self._keys = keys
         self._reading = reading
         self._scheme = scheme
@@ -123,12 +140,37 @@ class KeptBackend(RedisBackend):
     def _password(self, client: Client, name: str) -> StoredPassword | None:
         return stored_password(client.get(self._keys.password(name)), self._scheme)
 
+    async def mailbox(self, user: str, name: str) -> MailboxLocation | None:
+        """Say where a mailbox is; raises `Unavailable` when a row of the user's is no good."""
+        key = self._folded(user)
+        location = (await self._mailboxes(user)).location(name, key, user)
+        if location is None or key == user:
+            return location
+        # As for homes: no other form of the name may be kept.
+        return attrs.evolve(location, ttl=0)
+
+    async def remote_mailboxes(self, user: str) -> Sequence[RemoteMailbox]:
+        """Name what is elsewhere and is no pattern; raises `Unavailable`."""
+        key = self._folded(user)
+        names = (await self._mailboxes(user)).names(key, user)
+        if key == user:
+            return names
+        return [attrs.evolve(each, location=attrs.evolve(each.location, ttl=0)) for each in names]
+
+    async def _mailboxes(self, user: str) -> MailboxTable:
+        name, elsewhere = self._known(user), self._elsewhere
+        if name is None or elsewhere is None:
+            return MailboxTable()
+        return await self._source.read(lambda client: elsewhere.table(client, name))
+
     async def targets(self) -> Sequence[Server]:
-        """Name the servers that users are on, by a look at all users."""
+        """Name the servers that users and mailboxes are on, by a look at all of them."""
         return await self._source.read(self._targets)
 
     def _targets(self, client: Client) -> list[Server]:
         found: dict[Server, None] = {}
+        if self._elsewhere is not None:
+            found.update(dict.fromkeys(self._elsewhere.servers(client)))
         after = ""
         while users := users_after(client, self._keys, after, AT_ONCE):
             after = users[-1]

@@ -4,6 +4,8 @@
     a hash with the columns of a home (`referrald.backends.homerows`)
 ``password:USER``
     a hash as `referralctl pw` makes it, ``{SCHEME}…``
+``mailboxes:USER``, ``mailboxes:*@DOMAIN``, ``mailboxes:*``
+    a list of rows (`referrald.backends.mailboxrows`), a JSON object each
 ``homes``
     a sorted set of all users, so that they can be listed in order
 ``version``
@@ -42,6 +44,10 @@ class Keys:
         """Name the password of a user."""
         return f"{self.prefix}password:{user}".encode()
 
+    def mailboxes(self, user: str) -> bytes:
+        """Name the list of a user's mailboxes that are elsewhere, or of more than one user's."""
+        return f"{self.prefix}mailboxes:{user}".encode()
+
     def history_of(self, user: str) -> bytes:
         """Name the list of a user's entries in the history."""
         return f"{self.prefix}history:{user}".encode()
@@ -67,10 +73,14 @@ class Keys:
         return f"{self.prefix}changes"
 
 
+def pattern_of(beginning: str) -> str:
+    """Give the pattern of all keys that begin like that."""
+    return _GLOB.sub(r"\\\1", beginning) + "*"
+
+
 def events_of(database: int, beginnings: Sequence[str]) -> list[str]:
     """Give patterns of the channels on which Redis tells of keys that begin like that."""
-    plain = [_GLOB.sub(r"\\\1", each) for each in beginnings]
-    return [f"__keyspace@{database}__:{each}*" for each in plain]
+    return [f"__keyspace@{database}__:{pattern_of(each)}" for each in beginnings]
 
 
 def key_of(channel: bytes) -> str:

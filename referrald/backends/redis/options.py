@@ -75,8 +75,14 @@ READING = (
         name="keyspace_events",
         kind="boolean",
         default=False,
-        help="Hear of changes from Redis itself. Its `notify-keyspace-events` has to be `Kg$hx` or "
-        "more.",
+        help="Hear of changes from Redis itself, whose `notify-keyspace-events` has to be "
+        "`Kg$hlx` or more.",
+    ),
+    Option(
+        name="mailboxes",
+        kind="boolean",
+        default=False,
+        help="Say also which mailboxes are elsewhere, by lists of our own.",
     ),
     LOWERCASE,
     SCHEME,

@@ -11,9 +11,9 @@ from zope.interface import alsoProvides, implementer
 
 from referrald.backends.keeping import Work, Writer
 from referrald.backends.mailboxtable import MailboxTable
+from referrald.backends.mailboxtables import MailboxTables
 from referrald.backends.sql import writing
 from referrald.backends.sql.connection import Connection, Database
-from referrald.backends.sql.mailboxes import MailboxTables
 from referrald.backends.sql.parameters import values_for
 from referrald.backends.sql.queries import Queries, password_samples
 from referrald.backends.sql.writing import SqlHomes

@@ -56,6 +56,7 @@ class Factory(SynchronousTestCase):
             ({"scheme": ""}, ["scheme: cannot be used"]),
             ({"obey": True, "ignore": ["x"]}, ["obey: is for Dovecot's", "ignore: is for Dovecot"]),
             ({"layout": "dovecot", "dovecot_key": "x"}, ["dovecot_key: is the same key"]),
+            ({"layout": "dovecot", "mailboxes": True}, ["mailboxes: are for our own layout"]),
         ):
             said = self.check(**options)
             self.assertEqual(len(said), len(wrongs), said)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
+from typing import Any
 
 from referrald.backends.mailboxtable import MailboxTable
-from referrald.backends.sql.connection import Row
+
+Row = Mapping[str, Any]
 
 TABLES_KEPT = 64
 ROWS_KEPT = 100_000
