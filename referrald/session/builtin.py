@@ -36,6 +36,7 @@ from referrald.session.table import (
     CommandTable,
     Grammar,
     Handler,
+    Quick,
 )
 from referrald.wire import append, grammar
 from referrald.wire import listing as lists
@@ -107,10 +108,13 @@ ROWS: tuple[tuple[str, frozenset[str], Grammar, Handler], ...] = (
 )
 
 
+QUICK: dict[str, Quick] = {"LOGIN": login.quick, "AUTHENTICATE": sasl.quick}
+
+
 def standard_table(extra: Iterable[CommandSpec] = ()) -> CommandTable:
     """Make a table of the built-in commands and those of extensions."""
     table = CommandTable(
-        CommandSpec(name=name, states=states, grammar=reads, handler=handler)
+        CommandSpec(name=name, states=states, grammar=reads, handler=handler, quick=QUICK.get(name))
         for name, states, reads, handler in ROWS
     )
     for spec in extra:

@@ -178,8 +178,8 @@ class Relay(Protocol):
 class Shortcut(Protocol):
     """Relays clients whose password and home are known; see `referrald.session.shortcut`."""
 
-    def take(self, session: Any, tag: bytes, user: bytes, password: bytes) -> bool:
-        """Begin a login that came as LOGIN; False where it has to go the usual way."""
+    def take(self, session: Any, tag: bytes, mechanism: str, user: bytes, password: bytes) -> bool:
+        """Begin a login by LOGIN or PLAIN; False where it has to go the usual way."""
         ...
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from referrald.session.login import login
 from referrald.wire import grammar
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ def begins_with_login(session: ReferralServer, data: bytes) -> bool:
         # An extension has a LOGIN of its own.
         return False
     tag, user, password = found
-    short = door.shortcut if spec.handler is login else None
-    if short is None or not short.take(session, tag, user, password):
+    if spec.quick is None or not spec.quick(session, tag, user, password):
         session.run(tag, spec.handler(session, user, password))  # type: ignore[arg-type]
     return True

@@ -43,6 +43,12 @@ async def login(session: ReferralServer, user: bytes, password: bytes) -> Answer
     return await admit(session, "LOGIN", name, proof, lambda: Secret(password=password), asked)
 
 
+def quick(session: ReferralServer, tag: bytes, user: bytes, password: bytes) -> bool:
+    """Have LOGIN carried out by the shortcut, where there is one for the user."""
+    short = session.door.shortcut
+    return short is not None and short.take(session, tag, "LOGIN", user, password)
+
+
 def require_privacy(session: ReferralServer) -> None:
     """Raise unless credentials may be sent on this connection as it is."""
     if not capabilities.may_log_in(session):

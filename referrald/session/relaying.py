@@ -78,7 +78,7 @@ def order_at(
     """
     login_as = secret.login_as.decode("utf-8", "replace")
     # The name may be another one there: whether it is the user's own password shows here.
-    own = not login_as or _same(session, login_as, user)
+    own = not login_as or same(session, login_as, user)
     return RelayOrder(
         servers=servers,
         user=there or user,
@@ -94,7 +94,8 @@ def order_at(
     )
 
 
-def _same(session: ReferralServer, named: str, user: str) -> bool:
+def same(session: ReferralServer, named: str, user: str) -> bool:
+    """Say whether a name is a user's own, in whatever form."""
     try:
         return session.door.authenticator.normalise(named) == user
     except ValueError:

@@ -43,6 +43,20 @@ async def authenticate(session: ReferralServer, mechanism: str, initial: bytes |
         return bad("Authentication exchange cancelled.")
 
 
+def quick(session: ReferralServer, tag: bytes, mechanism: str, initial: bytes | None) -> bool:
+    """Have PLAIN in one line carried out by the shortcut, where there is one for the user."""
+    short = session.door.shortcut
+    if short is None or mechanism != "PLAIN" or initial is None:
+        return False
+    if session.challengers or mechanism not in capabilities.mechanisms(session):
+        return False
+    try:
+        authzid, user, password = decode(initial).split(b"\0")
+    except ValueError:
+        return False
+    return authzid in (b"", user) and short.take(session, tag, mechanism, user, password)
+
+
 class Cancelled(WireError):
     """The client sent ``*``: a tagged BAD, and nothing else happened."""
 

@@ -255,7 +255,10 @@ class ReferralServer(
             self._not_now(command)
             return
         try:
-            work = spec.handler(self, *spec.grammar(command))
+            arguments = spec.grammar(command)
+            if spec.quick is not None and spec.quick(self, command.tag, *arguments):
+                return
+            work = spec.handler(self, *arguments)
         except WireError as error:
             self.forget_arriving()
             if not isinstance(error, MalformedName):

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from referrald.model import Refer, Server
 from referrald.session import capabilities
 from referrald.session.door import Spliced
+from referrald.session.fronts import hops_left
 from referrald.session.login import Attempt, relay_or_refuse
-from referrald.session.relaying import Secret, follows, logged_in, order_for
+from referrald.session.relaying import Secret, follows, logged_in, order_for, same
 
 if TYPE_CHECKING:
     from referrald.session.server import ReferralServer
@@ -75,13 +76,18 @@ class Shortcut:
         self._homes = homes
         self._relays = relays
 
-    def take(self, session: ReferralServer, tag: bytes, user: bytes, password: bytes) -> bool:
+    def take(
+        self, session: ReferralServer, tag: bytes, mechanism: str, user: bytes, password: bytes
+    ) -> bool:
         """Begin a login; False where it has to go the usual way."""
-        if not capabilities.may_log_in(session):
+        if not capabilities.may_log_in(session) or hops_left(session.client_id) < 1:
             return False
         named = user.decode("utf-8", "surrogateescape")
         name = self._passwords.known(named, password)
         if name is None or _is_over_limit(session, name):
+            return False
+        if mechanism != "LOGIN" and not same(session, named, name):
+            # Whose password it is would have to be told.
             return False
         decision = self._homes.known(name, session.peer_host)
         if decision is None or not _relays(session, name, decision):
@@ -95,7 +101,8 @@ class Shortcut:
         if begun is None:
             return False
         self._homes.relayed()
-        session.wait_for(tag, ShortLogin(self._relays, session, tag, name, decision, shown, begun))
+        short = ShortLogin(self._relays, session, tag, mechanism, name, decision, shown, begun)
+        session.wait_for(tag, short)
         return True
 
 
@@ -119,12 +126,13 @@ class ShortLogin(Attempt):
         relays: Relays,
         session: ReferralServer,
         tag: bytes,
+        mechanism: str,
         user: str,
         decision: Refer,
         password: str,
         begun: Begun,
     ) -> None:
-        super().__init__(session, "LOGIN", user, session.door.clock())
+        super().__init__(session, mechanism, user, session.door.clock())
         self._relays = relays
         self._tag = tag
         self._decision = decision

@@ -22,6 +22,7 @@ Answer = Status | bytes
 
 Grammar = Callable[[Command], tuple[Any, ...]]
 Handler = Callable[..., Awaitable[Answer]]
+Quick = Callable[..., bool]
 
 
 @attrs.frozen(kw_only=True)
@@ -30,12 +31,15 @@ class CommandSpec:
 
     grammar: takes the whole command and gives the handler's arguments, or raises `WireError`.
     handler: called as ``handler(session, *arguments)``; awaited; returns or raises a status.
+    quick: tried before it as ``quick(session, tag, *arguments)``; True says that the answer
+    will come some other way (`referrald.session.shortcut`).
     """
 
     name: str
     states: frozenset[str]
     grammar: Grammar
     handler: Handler
+    quick: Quick | None = None
 
 
 class CommandTable:

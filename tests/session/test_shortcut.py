@@ -14,7 +14,7 @@ from referrald.session.programs import Programs
 from referrald.session.shortcut import Shortcut, ShortLogin
 from tests.client.net import NetReach
 from tests.session.relaycase import AWAY, LOGIN, Decided, RelayCase, Wire
-from tests.session.support import House
+from tests.session.support import House, Passwords
 from tests.session.test_relayed_ends import Ends
 from tests.session.test_relaying import Relaying
 
@@ -27,9 +27,10 @@ class Known:
     """Knows one password for everybody."""
 
     right = b"secret"
+    name = ""
 
     def known(self, user: str, password: bytes) -> str | None:
-        return user if password == self.right else None
+        return (self.name or user) if password == self.right else None
 
 
 class Lives(Decided):
@@ -103,6 +104,46 @@ class Taken(ShortcutCase):
         self.assertTrue(self.short())
         self.assertTrue(self.short(b'login "alice" "secret"'))
 
+    def test_by_plain_in_one_line_too_and_after_other_commands(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.say(b'i ID ("name" "Bird")', b"c CAPABILITY")
+        answer = client.say(b"a AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==", b"b NOOP")
+        self.assertTrue(answer.endswith(b"Logged in.\r\nb OK done\r\n"), answer)
+        self.assertEqual(self.made[0].seen, [b"AUTHENTICATE PLAIN AGFsAHNlY3JldA==", b"NOOP"])
+        (event,) = self.house.logins
+        self.assertEqual((event.mechanism, event.user), ("PLAIN", "alice"))
+        self.assertEqual(self.router.counted, 1)
+        self.assertTrue(self.short(b"AUTHENTICATE PLAIN YWxpY2UAYWxpY2UAc2VjcmV0"))
+
+    def test_not_by_plain_where_something_about_it_is_unusual(self) -> None:
+        for response in (
+            b"Ym9iAGFsaWNlAHNlY3JldA==",  # as bob, with the password of alice
+            b"YWxpY2UAc2VjcmV0", b"AGEAYgBj", b"%%%", b"=",
+            b"QUxJQ0UAYWxpY2UAc2VjcmV0",  # as ALICE
+        ):  # fmt: skip
+            self.assertFalse(self.short(b"AUTHENTICATE PLAIN " + response), response)
+        self.assertFalse(self.short(b"AUTHENTICATE PLAIN"))
+        self.assertFalse(
+            self.short(b"AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==",
+                       authenticator=Passwords(("LOGIN",)))
+        )  # fmt: skip
+        self.assertEqual(self.router.counted, 0)
+
+    def test_not_by_plain_with_a_name_for_which_somebody_else_was_let_in(self) -> None:
+        self.serve("home.example", authenticate=b"")
+        client = self.connect()
+        self.known.name = "bob"
+        client.say(b"a AUTHENTICATE PLAIN AGFsaWNlAHNlY3JldA==", wait=0.1)
+        self.assertNotIsInstance(client.session._work, ShortLogin)
+
+    def test_not_who_has_come_through_too_many_proxies(self) -> None:
+        self.serve("home.example")
+        client = self.connect()
+        client.say(b'i ID ("x-proxy-ttl" "1")')
+        self.assertIn(b"a NO [UNAVAILABLE]", client.say(b"a " + LOGIN))
+        self.assertEqual((self.router.counted, self.net.dialled), (0, []))
+
     def test_not_with_a_password_that_was_never_right(self) -> None:
         self.assertFalse(self.short(b"LOGIN alice wrong"))
         self.assertEqual(self.net.dialled, [])
@@ -150,7 +191,7 @@ class Taken(ShortcutCase):
 
         table = self.house.door.table
         usual = table.find("unauth", b"LOGIN")
-        table._specs["unauth", b"LOGIN"] = attrs.evolve(usual, handler=login)
+        table._specs["unauth", b"LOGIN"] = attrs.evolve(usual, handler=login, quick=None)
         self.assertEqual(client.say(b"a " + LOGIN), b"a OK mine\r\n")
         self.assertEqual((seen, self.net.dialled), ([(b"alice", b"secret")], []))
 
@@ -170,7 +211,7 @@ class Taken(ShortcutCase):
 
         table = self.house.door.table
         usual = table.find("unauth", b"LOGIN")
-        table._specs["unauth", b"LOGIN"] = attrs.evolve(usual, handler=login)
+        table._specs["unauth", b"LOGIN"] = attrs.evolve(usual, handler=login, quick=None)
         self.assertEqual(client.say(b"a " + LOGIN), b"+ more\r\n")
         self.assertEqual(client.say(b"42"), b"a OK 42\r\n")
 
