@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Final
 
 from referrald.mailmodel import Column
+from referrald.mime.parts import parse
+from referrald.mime.structure import envelope
 from referrald.store.describing import describe
 from referrald.store.maildir import looking
 from referrald.store.maildir.contents import Reader, turned
@@ -16,6 +19,9 @@ from referrald.store.maildir.looking import is_plain
 from referrald.store.maildir.messages import File
 
 KEPT: Sequence[Column] = ("envelope", "body", "structure", "fields")
+BRIEF: Final[frozenset[Column]] = frozenset({"envelope", "fields"})
+"""What the header alone tells."""
+
 AT_ONCE = 100
 """Messages that are described before others have their turn."""
 
@@ -85,14 +91,53 @@ def by_uid(
 
 def headed(folder: str, files: Iterable[File]) -> list[tuple[bytes, bool, int]]:
     """Look at the headers in files; those that are gone, or very long, are left out."""
+    found = [(_head(folder, file), file.content) for file in files]
+    return [(head, is_plain(head), content) for head, content in found if head is not None]
+
+
+def _head(folder: str, file: File) -> bytes | None:
+    path = find_file(folder, file.base, file.info)
+    try:
+        return None if path is None else looking.headed(path)
+    except FileNotFoundError:
+        return None
+
+
+def enveloped(
+    folder: str, files: Iterable[File], known: Mapping[int, bytes | None]
+) -> list[tuple[bytes, bytes, bool, int]]:
+    """Find out envelopes, of header fields that are known by UID or else of those in the files.
+
+    Files that are gone, and very long headers, are left out.
+    """
     found = []
     for file in files:
-        path = find_file(folder, file.base, file.info)
-        with suppress(FileNotFoundError):
-            fields = None if path is None else looking.headed(path)
-            if fields is not None:
-                found.append((fields, is_plain(fields), file.content))
+        fields = known.get(file.uid)
+        if fields is None:
+            fields = _head(folder, file)
+        if fields is not None:
+            told = bytes(envelope(parse(fields)))
+            found.append((told, fields, is_plain(fields), file.content))
     return found
+
+
+def heads_by_uid(
+    files: Iterable[File], found: Iterable[tuple[bytes, bytes, bool, int]]
+) -> dict[int, dict[Column, bytes]]:
+    """Give envelopes and fields by the UIDs of the messages."""
+    known: dict[int, dict[Column, bytes]] = {
+        content: {"envelope": told, "fields": fields} for told, fields, _plain, content in found
+    }
+    return {file.uid: known[file.content] for file in files if file.content in known}
+
+
+def keep_envelopes(index: Index, found: Sequence[tuple[bytes, bytes, bool, int]]) -> bool:
+    """Put envelopes and fields into the index; says whether that could be done."""
+    with index.if_possible(), index.writing(lasting=False) as database:
+        database.executemany(
+            "UPDATE contents SET envelope = ?, fields = ?, plain = ? WHERE id = ?", found
+        )
+    return index.can_write
 
 
 def keep_fields(index: Index, found: Sequence[tuple[bytes, bool, int]]) -> None:

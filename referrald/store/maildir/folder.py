@@ -15,10 +15,11 @@ from referrald.query import Found, Query
 from referrald.store.describing import FROM_CONTENT
 from referrald.store.maildir import delivery, described, folders, messages
 from referrald.store.maildir.contents import MaildirContent
-from referrald.store.maildir.described import AT_ONCE
+from referrald.store.maildir.described import AT_ONCE, BRIEF
 from referrald.store.maildir.folders import Folder
 from referrald.store.maildir.index import Index
 from referrald.store.maildir.keeper import Keeper
+from referrald.store.maildir.messages import File
 from referrald.store.maildir.scanning import look_into
 from referrald.store.maildir.searching import Shelf, is_short, search
 
@@ -96,7 +97,7 @@ class MaildirFolder:
         unknown = [row[0] for row in found if None in row]
         if not unknown:
             return found
-        loose = await self._describe(unknown)
+        loose = await self._describe(unknown, BRIEF.issuperset(FROM_CONTENT.intersection(columns)))
         again = await self._keeper.run(self._rows, uids, columns)
         if loose:
             again = [_filled(row, columns, loose.get(row[0], {})) for row in again]
@@ -106,20 +107,33 @@ class MaildirFolder:
         with index.reading():
             return messages.rows(index, self._here(index), uids, columns)
 
-    async def _describe(self, uids: Sequence[int]) -> dict[int, dict[Column, bytes]]:
+    async def _describe(self, uids: Sequence[int], brief: bool) -> dict[int, dict[Column, bytes]]:
         """Look into messages, some at a time, so that others have their turn.
 
-        Gives by UID what the index could not take.
+        brief: their headers are enough. Gives by UID what the index could not take.
         """
         loose: dict[int, dict[Column, bytes]] = {}
         for at in range(0, len(uids), AT_ONCE):
             path, files = await self._keeper.run(self._shelf.files, uids[at : at + AT_ONCE])
+            if brief:
+                files = await self._envelopes(path, files, loose)
             told = await self._keeper.pool.run(described.described, path, files)
             if not await self._keeper.run(described.keep, told):
                 loose |= described.by_uid(files, told)
             if len(told) < len(files):
                 await self._look_again()
         return loose
+
+    async def _envelopes(
+        self, path: str, files: Sequence[File], loose: dict[int, dict[Column, bytes]]
+    ) -> list[File]:
+        """Find envelopes out of headers, known ones if possible; gives those that had none."""
+        known = await self._keeper.run(self._rows, [file.uid for file in files], ("fields",))
+        told = await self._keeper.pool.run(described.enveloped, path, files, dict(known))
+        if not await self._keeper.run(described.keep_envelopes, told):
+            loose |= described.heads_by_uid(files, told)
+        done = {content for *_, content in told}
+        return [file for file in files if file.content not in done]
 
     async def _look_again(self) -> None:
         """See what has become of messages whose files are not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -11,12 +12,14 @@ from twisted.trial.unittest import TestCase
 from referrald.mime.parts import parse
 from referrald.query import Header
 from referrald.store.describing import common_fields
-from referrald.store.maildir import looking
+from referrald.store.maildir import described, looking
 from referrald.store.maildir.contents import BareNewlines, turned
+from referrald.store.maildir.index import Index
 from referrald.store.maildir.looking import common, glance, is_plain
 from tests.store.maildir.support import Site
 from tests.store.support import now
 
+numbers = count(1)
 lines = st.sampled_from(
     (
         b"Subject: a", b"sUBJECT : b", b"To:", b"X-Other: c", b" folded", b"\tfolded too",
@@ -115,3 +118,53 @@ class SearchedTests(TestCase):
         for columns in (("fields", "structure"), ("structure", "fields"), ("body",)):
             (row,) = now(box.rows([1], columns))
             self.assertNotIn(None, row)
+
+
+class EnvelopeTests(TestCase):
+    """An envelope out of the header alone is the one that the whole message gives."""
+
+    def setUp(self) -> None:
+        self.site = Site(self.mktemp())
+        self.account = self.site.open()
+        self.addCleanup(self.site.close)
+
+    def both(self, content: bytes, name: str = "1.a.host") -> tuple[bytes, bytes]:
+        """Give the envelope as it is found out for itself, and along with all the rest."""
+        self.site.deliver(content, name)
+        box = now(self.account.open("INBOX", True))
+        uid = now(box.state()).uids[-1]
+        ((_uid, alone),) = now(box.rows([uid], ("envelope",)))
+
+        def forget(index: Index) -> None:
+            with index.writing() as database:
+                database.execute("UPDATE contents SET envelope = NULL, fields = NULL")
+
+        now(box._keeper.run(forget))
+        ((_uid, along, _structure),) = now(box.rows([uid], ("envelope", "structure")))
+        return alone, along
+
+    @settings(deadline=None, max_examples=60)
+    @given(files)
+    @example(b"Date: 1\nFrom: a <a@b>\nFrom: c@d\nSubject: =?utf-8?q?x?=\n\nbody")
+    @example(b"no header at all")
+    def test_they_are_the_same(self, content: bytes) -> None:
+        alone, along = self.both(content, f"{next(numbers)}.a.host")
+        self.assertEqual(alone, along)
+
+    def test_so_it_is_where_the_header_is_very_long(self) -> None:
+        alone, along = self.both(b"X: " + b"x" * looking.HEAD + b"\nSubject: one\n\nbody\n")
+        self.assertEqual(alone, along)
+        self.assertIn(b'"one"', alone)
+
+    def test_so_it_is_where_the_file_was_not_opened_before(self) -> None:
+        alone, along = self.both(b"Subject: one\r\n\r\nbody\r\n", "1.a.host,S=22,W=22")
+        self.assertEqual(alone, along)
+        self.assertIn(b'"one"', alone)
+
+    def test_no_body_is_read_for_it(self) -> None:
+        self.site.deliver(b"Subject: one\n\nbody\n", "1.a.host")
+        self.patch(described, "whole", None)
+        box = now(self.account.open("INBOX", True))
+        now(box.state())
+        ((_uid, envelope),) = now(box.rows([1], ("envelope",)))
+        self.assertIn(b'"one"', envelope)
