@@ -131,7 +131,8 @@ def measure_first(one: Contender, figures: dict[str, Figure]) -> None:
         with Holds(one.running) as holds:
             client.say("FETCH 1:1000 (FLAGS ENVELOPE)")
         figures[FIRST[-1].name].hold.append(holds.longest)
-    client.say("FETCH 1:* (FLAGS BODYSTRUCTURE)")
+    # As many as are asked for later.
+    client.say(f"FETCH 1:{min(22_000, client.exists)} (FLAGS BODYSTRUCTURE)")
     client.close()
 
 

@@ -32,6 +32,14 @@ _LEX = re.compile(
     rb'|(?P<atom>[^ \t"(),:;<>@\[]+)|(?P<special>[(),:;<>@])',
     re.DOTALL,
 )
+_SPEC: Final = rb"[A-Za-z0-9._+=-]++@[A-Za-z0-9.-]++"
+_NAMED: Final = rb"""(?:"[^"\\]*+" |(?:[A-Za-z0-9.'&_-]++ )*+)<""" + _SPEC + rb">"
+_ONE: Final = rb"(?:" + _NAMED + rb"|" + _SPEC + rb")"
+_USUAL_LIST = re.compile(_ONE + rb"(?:, " + _ONE + rb")*+").fullmatch
+_USUAL = re.compile(
+    rb"""(?:"([^"\\]*+)" |((?:[A-Za-z0-9.'&_-]++ )*+)(?=<))?+"""
+    rb"<?([A-Za-z0-9._+=-]++)@([A-Za-z0-9.-]++)>?(?:, |\Z)"
+)
 _IN_COMMENT = re.compile(rb"[()]|\\.", re.DOTALL)
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 
@@ -45,6 +53,18 @@ Token = tuple[str, bytes]
 
 def addresses(value: bytes) -> list[Address]:
     """Read an address list, however broken."""
+    if len(value) <= MAX_VALUE and _USUAL_LIST(value):
+        return [_usual(match) for match in _USUAL.finditer(value)]
+    return read(value)
+
+
+def _usual(match: re.Match[bytes]) -> Address:
+    quoted, words, mailbox, host = match.groups()
+    return Address((quoted or words or b"").strip(b" \t") or None, None, mailbox, host)
+
+
+def read(value: bytes) -> list[Address]:
+    """Read an address list token by token: what is usual is read in a tenth of the time."""
     reader = _Reader()
     for kind, content in _tokens(value[:MAX_VALUE]):
         reader.take(kind, content)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.mime.addresses import GROUP_END, NO_HOST, Address, addresses
+from referrald.mime.addresses import GROUP_END, NO_HOST, Address, addresses, read
 from tests.proves import proves
 
 
@@ -81,3 +81,26 @@ class Addresses(SynchronousTestCase):
             began = perf_counter()
             addresses(piece * 50_000)
             self.assertLess(perf_counter() - began, 3, piece)
+
+
+class UsualTests(SynchronousTestCase):
+    """What is usual is read at once, and is read as token by token."""
+
+    pieces = st.sampled_from(
+        (
+            b"a@b", b"<a@b>", b"A B <a.b+c@d.example>", b'"A, B" <a@b>', b'"" <a@b>',
+            b'" a " <a@b>',
+            b"O'Neil & Co. <x@y>", b"A  B <a@b>", b"A<a@b>", b"A <a@b> ", b"a@b@c", b"@", b"a@",
+            b"<a@b", b"a@b>", b'"a', b"A <a@b> c", b"g: a@b;", b"(c) a@b", b"", b" ", b"A <@r:a@b>",
+            b"\xe9 <a@b>", b"a@[1.2.3.4]", b"A B", b"<>",
+        )
+    )  # fmt: skip
+
+    @given(st.lists(pieces, max_size=4), st.sampled_from((b", ", b",", b" ,", b" ")))
+    def test_both_ways_lead_to_the_same(self, pieces: list[bytes], between: bytes) -> None:
+        value = between.join(pieces)
+        self.assertEqual(addresses(value), read(value))
+
+    def test_a_very_long_list_is_cut_as_ever(self) -> None:
+        value = b", ".join([b"a@b"] * 20_000)
+        self.assertEqual(addresses(value), read(value))
