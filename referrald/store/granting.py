@@ -75,10 +75,17 @@ class Granting:
         if await self.pool.run(self.file.drop, owner, mailbox):
             self._tell()
 
-    async def rename(self, owner: str, old: str, new: str) -> None:
-        """Have lists follow a mailbox to another name."""
-        if await self.pool.run(self.file.rename, owner, old, new):
+    async def copy(self, owner: str, old: str, new: str) -> bool:
+        """Have a name, and all below it, go by the lists of another; says if it needs any."""
+        done = await self.pool.run(self.file.copy, owner, old, new)
+        if done:
             self._tell()
+        return done
+
+    async def drop_tree(self, owner: str, mailbox: str) -> None:
+        """Take away the lists of a mailbox and of all below it."""
+        await self.pool.run(self.file.drop_tree, owner, mailbox)
+        self._tell()
 
     # -- watching ----------------------------------------------------------------------------
 

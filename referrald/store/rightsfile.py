@@ -129,33 +129,31 @@ class RightsFile:
 
         return self._change(work)
 
-    def rename(self, owner: str, old: str, new: str) -> bool:
-        """Have lists follow a mailbox, and all below it, to another name; says if any was changed.
+    def copy(self, owner: str, old: str, new: str) -> bool:
+        """Have a name, and all below it, go by the lists of another; says if it needs any for that.
 
-        One that went by a list above it, which is not that of its new name, gets one of its own
+        One that goes by a list above it, which is not that of its new name, gets one of its own
         that is the same: a new name gives nobody other rights (RFC 4314 section 4).
         """
 
         def work(database: sqlite3.Connection) -> bool:
             lists = self._lists(database, owner)
             before = rights.nearest(lists, old)
-            moved = {
-                mailbox: entries
-                for mailbox, entries in lists.items()
-                if mailbox == old or is_below(mailbox, old)
-            }
-            for mailbox in moved:
-                key = (owner, mailbox)
-                database.execute("DELETE FROM rights WHERE owner = ? AND mailbox = ?", key)
+            moved = {mailbox: each for mailbox, each in lists.items() if _in_tree(mailbox, old)}
+            left = {mailbox: each for mailbox, each in lists.items() if not _in_tree(mailbox, new)}
+            _drop_tree(database, owner, new)
             for mailbox, entries in moved.items():
                 self._write(database, owner, new + mailbox[len(old) :], entries)
-            left = {mailbox: each for mailbox, each in lists.items() if mailbox not in moved}
             if old not in moved and before != rights.nearest(left, new):
                 self._write(database, owner, new, before)
                 return True
             return bool(moved)
 
         return self._change(work)
+
+    def drop_tree(self, owner: str, mailbox: str) -> None:
+        """Take away the lists of a mailbox and of all below it."""
+        self._change(lambda database: _drop_tree(database, owner, mailbox))
 
     def close(self) -> None:
         """Let go of the file until it is asked for again."""
@@ -238,6 +236,16 @@ class RightsFile:
             "INSERT INTO rights VALUES(?, ?, ?, ?)",
             [(owner, mailbox, *entry) for entry in (("", ""), *entries.items())],
         )
+
+
+def _in_tree(mailbox: str, top: str) -> bool:
+    return mailbox == top or is_below(mailbox, top)
+
+
+def _drop_tree(database: sqlite3.Connection, owner: str, top: str) -> None:
+    found = database.execute("SELECT DISTINCT mailbox FROM rights WHERE owner = ?", (owner,))
+    gone = [(owner, mailbox) for (mailbox,) in found.fetchall() if _in_tree(mailbox, top)]
+    database.executemany("DELETE FROM rights WHERE owner = ? AND mailbox = ?", gone)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from referrald.interfaces import IGrants, IMailAccount, IQuotas, IRights
 from referrald.mailmodel import MailboxEntry, MailboxStatus, Namespaces, NewMessage, Placed, Quota
 from referrald.store import rights
 from referrald.store.flags import USES
-from referrald.store.names import DELIMITER, INBOX, above, checked, undelimited
+from referrald.store.names import DELIMITER, INBOX, above, checked, is_below, undelimited
 from referrald.store.rights import ALL, Held
 from referrald.store.rightsfile import PUBLIC
 from referrald.store.sharedfolder import GuardedFolder, SharingFolder
@@ -269,10 +269,27 @@ class SharedAccount:
             raise NotPossible(public=ACROSS)
         if source.owner == PUBLIC and source.name == INBOX:
             raise NotPossible(public="That mailbox has to stay.")
-        lists = await self.granting.lists(source.owner)
-        await source.account.rename(source.name, target.name)
-        if lists and source.name != INBOX:
-            await self.granting.rename(source.owner, source.key, target.key)
+        if source.name == INBOX or not await self.granting.lists(source.owner):
+            await source.account.rename(source.name, target.name)
+            return
+        await self._rename_listed(source, target)
+
+    async def _rename_listed(self, source: Where, target: Where) -> None:
+        """Rename where rights were given: at no moment does anybody have more of them."""
+        if is_below(target.name, source.name) or await target.exists():
+            # It is refused, and all lists stay as they are.
+            await source.account.rename(source.name, target.name)
+            return
+        copied = await self.granting.copy(source.owner, source.key, target.key)
+        try:
+            await source.account.rename(source.name, target.name)
+        except ReferraldError:
+            # After anything else nobody knows whether it has its new name: the lists of both stay.
+            if copied:
+                await self.granting.drop_tree(source.owner, target.key)
+            raise
+        if copied:
+            await self.granting.drop_tree(source.owner, source.key)
 
     # -- limits ------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -46,7 +47,7 @@ class Telling(SynchronousTestCase):
         self.granting.watch(fails)
         self.watch()
         done(self.granting.change("alice", "a", "bob", "lr", 0))
-        done(self.granting.rename("alice", "none", "other"))
+        done(self.granting.copy("alice", "none", "other"))
         done(self.granting.drop("alice", "none"))
         self.assertEqual(self.told, ["x"])
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
@@ -121,6 +122,10 @@ class Without(SynchronousTestCase):
         self.assertEqual(done(self.bob.status(self.name)).messages, 0)
 
 
+class Killed(BaseException):
+    """Stands for the end of the process."""
+
+
 class BrokenOff(SynchronousTestCase):
     def test_a_move_to_another_owner_that_is_broken_off_loses_nothing(self) -> None:
         store = on_disk(self.directory())
@@ -137,6 +142,42 @@ class BrokenOff(SynchronousTestCase):
         self.assertIs(done(inbox.move([1, 2], f"{PREFIXES.others}/alice/box")).type, Unavailable)
         self.assertEqual(done(alice.status("box")).messages, 2)
         self.assertEqual(done(bob.status("INBOX")).messages, 2)
+
+    def test_a_rename_that_is_broken_off_gives_nobody_more(self) -> None:
+        """Whether that was before or after the folder has its new name."""
+        for late in (False, True):
+            store = on_disk(self.directory())
+            alice, bob = (done(store.account(user)) for user in ("alice", "bob"))
+            for name in ("open", "secret"):
+                done(alice.create(name))
+            done(alice.grant("open", "bob", "lr", 0))
+            rename = alice.own.rename
+
+            async def fails(old: str, new: str, late: bool = late, rename: Any = rename) -> None:
+                if late:
+                    await rename(old, new)
+                raise Killed
+
+            async def nothing(*arguments: object) -> None:
+                """Do what a process does that is no more."""
+
+            alice.own.rename = fails
+            self.patch(Granting, "drop_tree", nothing)
+            self.assertIs(done(alice.rename("secret", "open/secret")).type, Killed)
+            names = [entry.name for entry in done(bob.entries())]
+            self.assertEqual(names, ["INBOX", "Other Users/alice/open"])
+
+    def test_a_rename_that_is_refused_leaves_all_lists(self) -> None:
+        store = on_disk(self.directory())
+        alice = done(store.account("alice"))
+        for name in ("a", "b", "a/low"):
+            done(alice.create(name))
+            done(alice.grant(name, "bob", "lr", 0))
+            done(alice.grant(name, name.replace("/", ""), "l", 0))
+        before = store.granting.file.lists("alice")
+        for old, new in (("a", "b"), ("a", "a/low/x"), ("none", "c"), ("a", "x" * 300), ("a", "a")):
+            self.assertTrue(done(alice.rename(old, new)).type)
+            self.assertEqual(store.granting.file.lists("alice"), before, (old, new))
 
     def directory(self) -> str:
         made = os.path.abspath(self.mktemp())

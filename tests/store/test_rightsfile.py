@@ -55,16 +55,26 @@ class Table(SynchronousTestCase):
         self.assertFalse(self.table.drop("alice", "a/b"))
         self.assertEqual(self.table.every(), [("alice", "a", {"bob": "lr"})])
 
-    def test_a_rename_takes_along_what_is_below_and_nothing_else(self) -> None:
-        for name in ("a", "a/b", "ab", "c"):
+    def test_a_name_gets_the_lists_of_another_and_of_all_below(self) -> None:
+        for name in ("a", "a/b", "ab", "c", "c/x/stale"):
             self.table.change("alice", name, name, "l", 0)
         self.table.change("dave", "a", "bob", "l", 0)
-        self.assertTrue(self.table.rename("alice", "a", "c/x"))
+        self.assertTrue(self.table.copy("alice", "a", "c/x"))
         lists = self.table.lists("alice")
-        self.assertEqual(set(lists), {"c/x", "c/x/b", "ab", "c"})
-        self.assertEqual(lists["c/x/b"], {"a": "l", "a/b": "l"})
+        self.assertEqual(set(lists), {"a", "a/b", "ab", "c", "c/x", "c/x/b"})
+        self.assertEqual(lists["c/x/b"], lists["a/b"])
+        self.table.drop_tree("alice", "a")
+        self.assertEqual(set(self.table.lists("alice")), {"ab", "c", "c/x", "c/x/b"})
         self.assertEqual(set(self.table.lists("dave")), {"a"})
-        self.assertFalse(self.table.rename("alice", "other", "name"))
+        self.assertFalse(self.table.copy("alice", "other", "name"))
+
+    def test_it_goes_by_the_same_list_as_before(self) -> None:
+        self.table.change("alice", "a", "bob", "l", 0)
+        self.assertTrue(self.table.copy("alice", "a/b", "c"))
+        self.assertTrue(self.table.copy("alice", "d", "a/d"))
+        self.assertFalse(self.table.copy("alice", "a/b", "a/e"))
+        self.assertEqual(self.table.lists("alice"),
+                         {"a": {"bob": "l"}, "c": {"bob": "l"}, "a/d": {}})  # fmt: skip
 
     def test_what_is_no_right_changes_nothing(self) -> None:
         self.table.change("alice", "a", "bob", "l", 0)
