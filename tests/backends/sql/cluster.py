@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from unittest import SkipTest
@@ -75,6 +77,22 @@ class Cluster:
     def pid(self) -> int:
         """The process that all others of the server are below of."""
         return int((self._data / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+
+    def hang(self) -> None:
+        """Have it answer nobody, and stay connected."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it answer again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        pid = self.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+        for each in (pid, *map(int, children)):
+            # A process of a connection may have ended meanwhile.
+            with suppress(ProcessLookupError):
+                os.kill(each, number)
 
     def remove(self) -> None:
         """Stop it for good, if it runs."""
