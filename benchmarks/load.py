@@ -94,7 +94,10 @@ class Connection:
             return False
         for line in self.buffer.split(b"\r\n"):
             if line.startswith(b"a "):
-                self.load.finished(self, line.startswith(self.load.expected))
+                good = line.startswith(self.load.expected)
+                if not good and self.load.odd is None:
+                    self.load.odd = line[:100].decode("ascii", "replace")
+                self.load.finished(self, good)
                 return True
         return False
 
@@ -111,6 +114,7 @@ class Load:
         self.selector = selectors.DefaultSelector()
         self.asked = self.greeted = self.done = self.failed = 0
         self.times: list[float] = []
+        self.odd: str | None = None
         self.running = True
         self.tls: ssl.SSLContext | None = None
         if options.tls:
@@ -145,6 +149,7 @@ def login(load: Load, options: argparse.Namespace) -> None:
     sys.stdout.flush()
     load.done = load.failed = 0
     load.times.clear()
+    load.odd = None
     began = time.perf_counter()
     load.turn(options.seconds)
     took = time.perf_counter() - began
@@ -152,6 +157,7 @@ def login(load: Load, options: argparse.Namespace) -> None:
     result = {
         "logins": load.done,
         "failed": load.failed,
+        "odd": load.odd,
         "seconds": took,
         "p50_ms": times[len(times) // 2] * 1e3,
         "p99_ms": times[len(times) * 99 // 100] * 1e3,
