@@ -165,7 +165,7 @@ class Passdb(InteropCase, TestCase):
         self.assertEqual(
             (server.host, str(server.port)), (fields["host"], fields.get("port", usual))
         )
-        self.assertEqual(home.user, fields.get("destuser"))
+        self.assertEqual(home.user or user, fields.get("destuser", fields["user"]))
         self.assertEqual(server.security is Security.TLS, "ssl" in fields)
 
     def test_a_passwd_file_says_the_same(self) -> None:
@@ -218,7 +218,13 @@ class Passdb(InteropCase, TestCase):
         async def check() -> None:
             await backend.start()
             try:
-                for user in (*(row[0] for row in ROWS), "nobody@example.org", "o'x@example.org"):
+                for user in (
+                    *(row[0] for row in ROWS),
+                    "nobody@example.org",
+                    "o'x@example.org",
+                    "bob",
+                    "alice",
+                ):
                     self.assert_same(user, await backend.home(Login(user=user)))
                 stored = await backend.password("alice@example.org")
                 self.assertEqual((stored.scheme, stored.encoded), ("PLAIN", b"secret"))

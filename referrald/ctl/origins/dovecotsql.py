@@ -13,7 +13,13 @@ from referrald.backends.servers import Wrong, show
 from referrald.ctl.origins.found import Found, Section, Wishes, text_of
 
 DRIVERS = {"sqlite": "sqlite", "pgsql": "postgresql"}
-TAKEN = ("host", "port", "ssl", "starttls", "destuser", "nologin", "reason", "proxy", "proxy_maybe")
+TAKEN = (
+    "host", "port", "ssl", "starttls", "destuser", "user", "nologin", "reason", "proxy",
+    "proxy_maybe",
+)  # fmt: skip
+WHOLE_NAME = ("username", "domain")
+"""Two columns that Dovecot makes one name of."""
+RENAMED = "is another name for the user, with which Dovecot goes on"
 SCHEME = "default_pass_scheme"
 UNUSED = ("user_query", "iterate_query")
 VARIABLES = {
@@ -72,10 +78,13 @@ def _section(found: Found, settings: Settings, wishes: Wishes) -> Section | None
         found.wrong(0, "password_query", Wrong("is missing", "Dovecot's own does not say homes"))
         return None
     try:
-        home, password = queries_of(query, wishes.obey)
+        home, password, renames = queries_of(query, wishes.obey)
     except Wrong as error:
         found.wrong(number, "password_query", error)
         return None
+    if renames:
+        right = "here it is the name to use at the home server; at home here the name stays"
+        found.note(number, renames, RENAMED, right)
     keys = {"type": DRIVERS[driver], **_place(found, settings, driver), "home_query": home}
     if password:
         keys["password_query"] = password
@@ -107,22 +116,25 @@ def _tell(found: Found, settings: Settings) -> None:
             found.wrong(number, name, wrong)
 
 
-def queries_of(query: str, obey: bool = False) -> tuple[str, str]:
-    """Give a query for homes and one for passwords, empty without one; raises `Wrong`."""
+def queries_of(query: str, obey: bool = False) -> tuple[str, str, str]:
+    """Give a query for homes and one for passwords, and the column that renames users.
+
+    The last two are empty where there are none. Raises `Wrong`.
+    """
     text = " ".join(translated(query).strip().rstrip(";").split())
-    columns = columns_of(text)
-    for column in columns:
+    names = set(columns_of(text))
+    whole = names >= set(WHOLE_NAME)
+    for column in sorted(names - set(WHOLE_NAME) if whole else names):
         _check_column(column)
-    names = set(columns)
     given = ", ".join(_given(names, obey))
     home = f"SELECT {given or 'NULL AS host'} FROM ({text}) AS passdb"
     password = f"SELECT password FROM ({text}) AS passdb" if "password" in names else ""
-    return home, password
+    return home, password, "user" if "user" in names else " and ".join(WHOLE_NAME) * whole
 
 
 def _check_column(column: str) -> None:
-    if column in REFUSED or column in ("user", "login_user"):
-        why = REFUSED.get(column, "it changes who the user is")
+    if column in REFUSED:
+        why = REFUSED[column]
         raise Wrong(f"gives a column {column}: {why}", "leave it out, or the users who need it")
     known = column in ("password", *TAKEN, *PASSED_OVER)
     if not known and not column.startswith(PASSED_OVER_PREFIXES):
@@ -132,8 +144,8 @@ def _check_column(column: str) -> None:
 def _given(names: set[str], obey: bool) -> Iterator[str]:
     """Write the columns that make a home."""
     yield from (name for name in ("host", "port") if name in names)
-    if "destuser" in names:
-        yield "destuser AS name"
+    if there := _name_there(names):
+        yield f"{there} AS name"
     tls = [
         f"WHEN {name} IS NOT NULL THEN '{word}'"
         for name, word in (("ssl", "tls"), ("starttls", "starttls"))
@@ -147,6 +159,17 @@ def _given(names: set[str], obey: bool) -> Iterator[str]:
         yield f"CASE WHEN nologin IS NOT NULL{nowhere} THEN {reason} END AS closed"
     if obey:
         yield from _login(names)
+
+
+def _name_there(names: set[str]) -> str:
+    """Write the name to use at a home server, nothing where it is the user's."""
+    found = ["destuser"] if "destuser" in names else []
+    if "user" in names:
+        # PostgreSQL has a word of its own that is written so.
+        found.append('passdb."user"')
+    elif names >= set(WHOLE_NAME):
+        found.append("username || '@' || domain")
+    return found[0] if len(found) == 1 else f"COALESCE({', '.join(found)})" if found else ""
 
 
 def _login(names: set[str]) -> Iterator[str]:

@@ -309,12 +309,25 @@ class Sql(SynchronousTestCase):
             ("SELECT host FROM t WHERE u = '%w'", "has a variable %w"),
             ("SELECT host FROM t WHERE u = %u", "has a variable outside of quotes"),
             ("SELECT host, allow_nets FROM t", "gives a column allow_nets"),
-            ("SELECT host, user FROM t", "changes who the user is"),
+            ("SELECT host, username FROM t", "changes who the user is"),
+            ("SELECT host, login_user FROM t", "changes who the user is"),
             ("SELECT * FROM t", "has a column without a name"),
             ("SELECT host, color FROM t", "gives a column color, which is not understood"),
             ("UPDATE t SET host = 1", "is no SELECT"),
         ):
             self.assertIn(wrong, self.wrong(query))
+
+    def test_another_name_for_the_user_is_the_name_to_use_there(self) -> None:
+        for columns, expected in (
+            ("destuser", "destuser AS name"),
+            ("userid AS user", 'passdb."user" AS name'),
+            ("destuser, userid AS user", 'COALESCE(destuser, passdb."user") AS name'),
+            ("username, domain", "username || '@' || domain AS name"),
+        ):
+            found = self.section(f"SELECT {columns}, host FROM t")
+            assert found.section is not None
+            self.assertIn(f"{expected} FROM (", found.section.keys["home_query"])
+            self.assertEqual(len(found.notes), int(columns != "destuser"))
 
     def test_columns_are_found_behind_functions_and_strings(self) -> None:
         query = "SELECT coalesce(h, 'a, b FROM c') AS host, t.port, password FROM t"
