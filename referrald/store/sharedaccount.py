@@ -137,15 +137,21 @@ class SharedAccount:
 
         among: whose are wanted, None for all.
         """
-        found = []
         try:
-            for owner in await self._store.owners(self.user):
-                if among is None or owner in among:
-                    tree = await self._store.tree(owner)
-                    found += [] if tree is None else [tree]
+            owners = await self._store.owners(self.user)
         except ReferraldError as error:
             self._passed_over("mailboxes of others", error)
-        return found
+            return []
+        wanted = [owner for owner in owners if among is None or owner in among]
+        found = [await self._tree_if_any(owner) for owner in wanted]
+        return [tree for tree in found if tree is not None]
+
+    async def _tree_if_any(self, owner: str) -> Tree | None:
+        try:
+            return await self._store.tree(owner)
+        except ReferraldError as error:
+            self._passed_over(self._prefixes.root(owner), error)
+            return None
 
     def _passed_over(self, what: str, error: ReferraldError) -> None:
         self.log.error("{what} cannot be listed: {error}", what=what, error=str(error))

@@ -26,6 +26,11 @@ class Kinds(SynchronousTestCase):
         self.assertEqual(
             self.told(Site(public="Public")), '* NAMESPACE (("" "/")) NIL (("Public/" "/"))'
         )
+        both = Site(public="Public", others="Other Users")
+        self.assertEqual(
+            self.told(both),
+            '* NAMESPACE (("" "/")) (("Other Users/" "/")) (("Public/" "/"))',
+        )
 
     def test_prefixes_are_spelled_as_names_are(self) -> None:
         site = Site(public="")

@@ -122,6 +122,28 @@ class Without(SynchronousTestCase):
         self.assertEqual(done(self.bob.status(self.name)).messages, 0)
 
 
+class OneOfMany(SynchronousTestCase):
+    def test_a_damaged_account_hides_no_other(self) -> None:
+        directory = os.path.abspath(self.mktemp())
+        os.mkdir(directory)
+        store = on_disk(directory)
+        for owner in ("alice", "carol"):
+            account = done(store.account(owner))
+            done(account.create("box"))
+            done(account.grant("box", "bob", "lr", 0))
+        done(store.stop())
+        index = Path(directory, "mail", "alice", "referrald-index")
+        index.write_bytes(b"no index" * 5000)
+        store = on_disk(directory)
+        bob = done(store.account("bob"))
+        carols, alices = "Other Users/carol/box", "Other Users/alice/box"
+        names = [entry.name for entry in done(bob.entries())]
+        self.assertEqual(names, ["INBOX", carols])
+        self.assertEqual(done(bob.statuses([carols])).keys(), {carols})
+        # A new index has been made of the files meanwhile.
+        self.assertEqual([entry.name for entry in done(bob.entries())], ["INBOX", alices, carols])
+
+
 class Killed(BaseException):
     """Stands for the end of the process."""
 
