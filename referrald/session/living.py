@@ -17,6 +17,7 @@ class Living:
     _running: bytes | None
     _line_wanted: Any
     _last_input: float
+    _unanswered: bool
 
     if TYPE_CHECKING:
 
@@ -35,6 +36,9 @@ class Living:
     def quiet_for(self) -> float:
         """Give the seconds since something went through; 0 in the middle of a command."""
         if self._running is not None and self._line_wanted is None:
+            return 0.0
+        if self.spliced is not None and self._unanswered:
+            # Cut off now, a message may be there all the same, and be sent to the new home as well.
             return 0.0
         reader = self.reader
         if reader is not None and (reader.buffered or reader.partial is not None):

@@ -136,6 +136,20 @@ class Moves(MoveCase):
         # All of it arrived: the scripted server takes each piece for a command of its own.
         self.assertEqual(len(self.made[0].seen), 2 + 12 + 1)
 
+    def test_who_waits_for_an_answer_of_home_is_not_cut(self) -> None:
+        client = self.log_in()
+        self.made[0].answers |= {b"APPEND": b"", b"": b""}
+        client.say(b"b APPEND INBOX {5+}", b"hello")
+        self.backend.set("alice", Home(servers=(SECOND,)))
+        # The grace is over, and nothing has gone through for long; the message may be there by now.
+        self.pass_time(16)
+        self.assertFalse(client.lost)
+        self.made[0].transport.write(b"b OK appended\r\n")
+        self.pass_time(1)
+        self.assertEqual(client.seen, b"b OK appended\r\n")
+        self.pass_time(5)
+        self.assertTrue(client.seen.endswith(GOODBYE), client.seen)
+
     def test_in_the_middle_of_a_line_from_home_there_is_no_bye(self) -> None:
         client = self.log_in()
         self.made[0].transport.write(b"* 1 FETCH (BODY[] {100}\r\nabc")
