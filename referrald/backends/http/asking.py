@@ -59,13 +59,13 @@ class Questions:
         name: str = "",
         headers: Headers | None = None,
         longest: int = LONGEST,
-        timeout: float = 0.0,
+        longer: float = 0.0,
         **more: Any,
     ) -> Answer:
         """Ask; raises `Unavailable`.
 
         name: of the service, for errors, in place of the URL. longest: bytes of the answer.
-        timeout: another one than for most questions. more: for treq.
+        longer: seconds that it may take beyond what most questions may. more: for treq.
         """
         body = bytearray()
 
@@ -75,7 +75,7 @@ class Questions:
                 raise Unavailable(f"{name or url}: the answer is too long")
 
         code, found = await self.stream(
-            method, url, take, name=name, headers=headers, timeout=timeout, **more
+            method, url, take, name=name, headers=headers, timeout=self._timeout + longer, **more
         )
         return Answer(code=code, headers=found, body=bytes(body))
 
@@ -87,14 +87,14 @@ class Questions:
         *,
         name: str = "",
         headers: Headers | None = None,
-        timeout: float = 0.0,
+        timeout: float,
         **more: Any,
     ) -> tuple[int, Headers]:
         """Ask, and have the answer's body taken as it comes; raises `Unavailable`.
 
-        Gives the status and the headers at the end.
+        timeout: seconds until its end. Gives the status and the headers then.
         """
-        name, timeout = name or url, timeout or self._timeout
+        name = name or url
         if len(self._room.waiting) >= WAITING:
             raise Unavailable(f"{name}: too many questions wait for an answer")
         await self._room.acquire()

@@ -13,7 +13,16 @@ from twisted.python.failure import Failure
 
 from referrald.backends.http.asking import Answer
 from referrald.backends.keyvalue.servers import Servers
-from referrald.backends.keyvalue.store import LONGEST, SMALL, Entry, Told, Write, parsed, understood
+from referrald.backends.keyvalue.store import (
+    EACH,
+    LONGEST,
+    SMALL,
+    Entry,
+    Told,
+    Write,
+    parsed,
+    understood,
+)
 from referrald.errors import NotPossible, Unavailable
 from referrald.workers import Pool
 
@@ -24,6 +33,9 @@ FEW: Final = 64
 
 WAIT: Final = 30
 """Seconds that a blocking query lasts; Consul adds up to a sixteenth of them."""
+
+LISTING: Final = 30.0
+"""Seconds that the list of all users may take, beyond those for an answer."""
 
 CALM: Final = 0.2
 """Seconds between two of them, so that many changes are one list."""
@@ -41,12 +53,11 @@ class ConsulStore:
     """Keys and values in a datacenter.
 
     datacenter: another one than the agent's own, when not empty. most: operations of a transaction.
-    timeout: seconds for an answer.
     """
 
     def __init__(
         self, servers: Servers, watching: Servers, pool: Pool, *, prefix: str,
-        most: int, token: str, datacenter: str, timeout: float,
+        most: int, token: str, datacenter: str,
     ) -> None:  # fmt: skip
         self.name = f"Consul at {servers.name}"
         self._servers = servers
@@ -56,7 +67,6 @@ class ConsulStore:
         self._most = most
         self._headers = {"X-Consul-Token": token} if token else {}
         self._where = {"dc": datacenter} if datacenter else {}
-        self._timeout = timeout
         self._seen: Revisions | None = None
         self._index = 0
         self._blocking = False
@@ -108,6 +118,7 @@ class ConsulStore:
         body = await self._pool.run(_operations, writes)
         answer = await self._servers.ask(
             "PUT", "/v1/txn", data=body, params=self._where, longest=LONGEST,
+            longer=EACH * len(writes),
             headers={**self._headers, "Content-Type": "application/json"},
         )  # fmt: skip
         if answer.code == CONFLICT:
@@ -170,10 +181,12 @@ class ConsulStore:
     # -- questions ---------------------------------------------------------------------------
 
     async def _ask(self, servers: Servers, key: str, **params: str) -> Answer:
-        longer = WAIT * 17 / 16 if "wait" in params else 0.0
+        longer = LISTING if "recurse" in params else 0.0
+        if "wait" in params:
+            longer = WAIT * 17 / 16
         return await servers.ask(
             "GET", "/v1/kv/" + quote(key), params={**self._where, **params},
-            headers=self._headers, longest=LONGEST, timeout=self._timeout + longer,
+            headers=self._headers, longest=LONGEST, longer=longer,
         )  # fmt: skip
 
     async def _entries(self, answer: Answer) -> Sequence[tuple[bytes, Entry]]:

@@ -11,7 +11,16 @@ from twisted.internet.defer import DeferredLock
 from referrald.backends.http.asking import Answer, TooLate
 from referrald.backends.keyvalue.etcdwatch import Watch
 from referrald.backends.keyvalue.servers import Servers
-from referrald.backends.keyvalue.store import LONGEST, SMALL, Entry, Told, Write, parsed, understood
+from referrald.backends.keyvalue.store import (
+    EACH,
+    LONGEST,
+    SMALL,
+    Entry,
+    Told,
+    Write,
+    parsed,
+    understood,
+)
 from referrald.errors import NotPossible, Unavailable
 from referrald.workers import Pool
 
@@ -66,7 +75,9 @@ class EtcdStore:
         for start in range(0, len(keys), self._most):
             some = keys[start : start + self._most]
             asked = [{"request_range": {"key": coded(key)}} for key in some]
-            found = await self._call("/v3/kv/txn", {"success": asked}, LONGEST)
+            found = await self._call(
+                "/v3/kv/txn", {"success": asked}, LONGEST, longer=EACH * len(some)
+            )
             with understood(self.name):
                 for each in found.get("responses", ()):
                     for key, entry in entries(each["response_range"]):
@@ -98,7 +109,7 @@ class EtcdStore:
             if each.revision is not None
         ]
         asked = {"compare": compare, "success": [_operation(each) for each in writes]}
-        found = await self._call("/v3/kv/txn", asked)
+        found = await self._call("/v3/kv/txn", asked, LONGEST, longer=EACH * len(writes))
         with understood(self.name):
             return revision(found) if found.get("succeeded") else None
 
@@ -161,10 +172,11 @@ class EtcdStore:
         asked: Mapping[str, Any],
         longest: int = SMALL,
         servers: Servers | None = None,
+        longer: float = 0.0,
     ) -> dict[str, Any]:
         async def ask(token: Mapping[str, str]) -> Answer:
             return await (servers or self._servers).ask(
-                "POST", path, json=asked, headers=token, longest=longest
+                "POST", path, json=asked, headers=token, longest=longest, longer=longer
             )
 
         token = await self._headers()

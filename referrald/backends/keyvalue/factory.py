@@ -169,7 +169,7 @@ class ConsulFactory(KeyValueFactory):
         return ConsulStore(
             servers, watching, pool, prefix=options["prefix"],
             most=options["transaction"], token=options["token"],
-            datacenter=options["datacenter"], timeout=options["timeout"],
+            datacenter=options["datacenter"],
         )  # fmt: skip
 
     def faults(self, options: Options) -> Iterator[Problem]:

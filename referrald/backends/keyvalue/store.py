@@ -15,6 +15,9 @@ from referrald.workers import Pool
 LONGEST: Final = 64 * 1024 * 1024
 """Bytes that an answer with many values may have."""
 
+EACH: Final = 0.01
+"""Seconds that an operation of a large transaction may take, beyond those for an answer."""
+
 SMALL: Final = 65_536
 """So long an answer is read at once, and not in a thread."""
 

@@ -221,7 +221,7 @@ class Writer:
         if made is not None:
             return made.revision
         if failed is not None:
-            raise failed
+            raise Unavailable(f"{failed}; as far as can be told nothing was changed")
         return None
 
     async def _record(self, key: str, failed: Unavailable | None) -> Entry | None:

@@ -18,6 +18,7 @@ from unittest import SkipTest
 
 HOST = "127.0.0.1"
 PATIENCE = 60.0
+PATIENT = ("--command-timeout", "60s", "--dial-timeout", "60s")
 
 
 def program(name: str) -> str:
@@ -114,7 +115,7 @@ class Etcd:
         """Run etcdctl as an operator does; gives what it prints."""
         login = ["--user", user] if user else []
         done = subprocess.run(
-            [program("etcdctl"), "--endpoints", self.url, *login, *words],
+            [program("etcdctl"), "--endpoints", self.url, *PATIENT, *login, *words],
             env=os.environ | {"ETCDCTL_API": "3"}, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

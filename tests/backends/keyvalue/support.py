@@ -23,6 +23,9 @@ ON_A, ON_B = Home(servers=(A,)), Home(servers=(B,))
 ME = Occasion(who="tester", why="because")
 PREFIX = "referrald/homes/"
 
+PATIENT = 30.0
+"""Seconds for an answer where no test is about them."""
+
 SOON = 3.0
 """A second, in which a change is told, and two for a machine that has much else to do."""
 
@@ -64,7 +67,8 @@ class StoreTestCase(TestCase):
         )
 
     def build(self, **options: Any) -> Any:
-        return self.factory.build(filled(self.factory, **(self.given() | options)), clock)
+        given = {"timeout": PATIENT, **self.given(), **options}
+        return self.factory.build(filled(self.factory, **given), clock)
 
     def run_with(self, work: Callable[[Any], Any], **options: Any) -> Deferred[None]:
         """Do ``work(backend)`` with a backend that is started."""

@@ -22,6 +22,7 @@ from tests.backends.keyvalue.support import (
     ME,
     ON_A,
     ON_B,
+    PATIENT,
     SOON,
     StoreTestCase,
     clock,
@@ -60,7 +61,7 @@ class Contract(BackendContract, TestCase):
     more_mailboxes = RICH_MAILBOXES
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
-        options = filled(factory, servers=[server.url], token=TOKEN, **new_site())
+        options = filled(factory, servers=[server.url], timeout=PATIENT, token=TOKEN, **new_site())
         backend = factory.build(options, clock)
         await backend.start()
         await backend.set_home(homes, ME)
@@ -75,7 +76,9 @@ class Contract(BackendContract, TestCase):
         self.mailboxes_now = {user: dict(given) for user, given in mailboxes.items()}
         for user in mailboxes:
             self.put_mailboxes(user)
-        options = filled(factory, servers=[server.url], token=TOKEN, mailboxes=True)
+        options = filled(
+            factory, servers=[server.url], timeout=PATIENT, token=TOKEN, mailboxes=True
+        )
         return factory.build(options | self.site, clock)
 
     def put_mailboxes(self, user: str) -> None:

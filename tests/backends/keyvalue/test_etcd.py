@@ -24,6 +24,7 @@ from tests.backends.keyvalue.support import (
     ME,
     ON_A,
     ON_B,
+    PATIENT,
     SOON,
     StoreTestCase,
     clock,
@@ -61,7 +62,7 @@ class Contract(BackendContract, TestCase):
     more_mailboxes = RICH_MAILBOXES
 
     async def make_backend(self, homes: Mapping[str, Home]) -> Any:
-        options = filled(factory, servers=[server.url], **new_site())
+        options = filled(factory, servers=[server.url], timeout=PATIENT, **new_site())
         backend = factory.build(options, clock)
         await backend.start()
         await backend.set_home(homes, ME)
@@ -76,7 +77,7 @@ class Contract(BackendContract, TestCase):
         self.mailboxes_now = {user: dict(given) for user, given in mailboxes.items()}
         for user in mailboxes:
             self.put_mailboxes(user)
-        options = filled(factory, servers=[server.url], mailboxes=True)
+        options = filled(factory, servers=[server.url], timeout=PATIENT, mailboxes=True)
         return factory.build(options | self.site, clock)
 
     def put_mailboxes(self, user: str) -> None:
