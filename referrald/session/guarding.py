@@ -9,15 +9,31 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from referrald.errors import AuthenticationFailed, TooManyFailures
+from referrald.errors import AuthenticationFailed, AuthorizationFailed, TooManyFailures
 from referrald.session.relaying import Secret
+from referrald.session.returning import proved
 
 if TYPE_CHECKING:
     from referrald.session.login import Attempt
 
 
-def check_before(attempt: Attempt, proof: Awaitable[str]) -> None:
-    """Raise `TooManyFailures`, and have nobody look for a proof, where that is clear already."""
+async def proved_within_limits(
+    attempt: Attempt, proof: Awaitable[str], secret: Callable[[], Secret]
+) -> str:
+    """Give the user who is proved, as `proved` does; raises `TooManyFailures` over a limit."""
+    _check_before(attempt, proof)
+    try:
+        user = await proved(attempt, proof, secret)
+    except AuthorizationFailed as error:
+        # That would tell that the password is right.
+        _check_after(attempt, error.user, secret)
+        raise
+    _check_after(attempt, user, secret)
+    return user
+
+
+def _check_before(attempt: Attempt, proof: Awaitable[str]) -> None:
+    """Have nobody look for a proof where it is clear already that it is of no use."""
     try:
         _check(attempt, attempt.user)
     except TooManyFailures:
@@ -27,11 +43,8 @@ def check_before(attempt: Attempt, proof: Awaitable[str]) -> None:
         raise
 
 
-def check_after(attempt: Attempt, user: str, secret: Callable[[], Secret]) -> None:
-    """Raise `TooManyFailures` where who has proved to be ``user`` is over a limit.
-
-    Whoever acts as another has proved to be somebody else.
-    """
+def _check_after(attempt: Attempt, user: str, secret: Callable[[], Secret]) -> None:
+    """Look at who has proved to be ``user``; whoever acts as another is somebody else as well."""
     _check(attempt, user)
     who = prover(secret)
     if who:

@@ -22,7 +22,7 @@ from referrald.interfaces import IReferralAccount
 from referrald.model import Decision, How, Login, LoginEvent, Refer, Refuse, RelayOrder, Serve
 from referrald.session import answers, capabilities
 from referrald.session.athome import AskedAtHome
-from referrald.session.guarding import check_after, check_before, note, prover
+from referrald.session.guarding import note, proved_within_limits, prover
 from referrald.session.relaying import Secret, follows, order_at, order_if_wanted, relay
 from referrald.session.returning import as_own, note_sent_away, proved
 from referrald.session.table import Answer
@@ -81,13 +81,9 @@ async def _prove(
     session: ReferralServer, attempt: Attempt, proof: Awaitable[str], secret: Callable[[], Secret]
 ) -> Answer:
     named = attempt.user
-    limited = session.door.failures is not None
+    proving = proved if session.door.failures is None else proved_within_limits
     try:
-        if limited:
-            check_before(attempt, proof)
-        user = await proved(attempt, proof, secret)
-        if limited:
-            check_after(attempt, user, secret)
+        user = await proving(attempt, proof, secret)
     except (AuthenticationFailed, TooManyFailures) as error:
         attempt.user = named or error.user or prover(secret)
         raise await _failed(attempt, error) from None

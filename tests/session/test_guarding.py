@@ -10,6 +10,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.errors import AuthenticationFailed, AuthorizationFailed
 from referrald.model import Limits
 from referrald.ops.guesses import FailedLogins
 from tests.proves import proves
@@ -73,6 +74,19 @@ class Users(Guarded):
         self.assertEqual(self.plain(b"bob", b"secret", b"alice"), LIMIT)
         self.assertEqual(self.plain(b"alice", b"secret", b"bob"), LIMIT)
         self.assertTrue(self.plain(b"alice", b"secret", b"carol").startswith(b"a OK"))
+
+    def test_nor_is_it_told_that_a_right_password_does_not_let_act_as_another(self) -> None:
+        async def password(user: str, password: bytes, authzid: str = "", home: Any = None) -> str:
+            if password != b"secret":
+                raise AuthenticationFailed("no")
+            raise AuthorizationFailed("not as another")
+
+        self.house.authenticator.password = password
+        self.assertIn(b"AUTHORIZATIONFAILED", self.plain(b"bob", b"secret", b"alice"))
+        for _ in range(2):
+            self.assertTrue(self.plain(b"bob", b"wrong", b"alice").startswith(WRONG))
+        for word in (b"secret", b"wrong"):
+            self.assertEqual(self.plain(b"bob", word, b"alice"), LIMIT)
 
     def test_others_log_in_and_so_does_the_user_after_a_while(self) -> None:
         self.fail()

@@ -19,7 +19,6 @@ from twisted.logger import Logger
 
 from referrald.backends.redis.clients import Client, Down, failing
 from referrald.backends.redis.servers import Servers
-from referrald.errors import Unavailable
 
 LOOK = 0.2
 """Seconds after which a thread that waits looks whether it is to end."""
@@ -98,20 +97,25 @@ class Feed:
 
     def _run(self, part: str, work: Callable[[Client], None], ended: Deferred[None]) -> None:
         """Do ``work`` again and again, with another connection whenever one has failed."""
-        while not self._stopped.is_set():
-            client: Client = None
-            try:
-                client = self._servers.listening(at_least=5 * LOOK)
-                with failing(self._name):
-                    work(client)
-            except Unavailable as error:
-                (self._cut_off.add if isinstance(error, Down) else self._cut_off.discard)(part)
-                self._reactor.callFromThread(self._note, part, str(error))
-                self._stopped.wait(AGAIN)
-            finally:
-                if client is not None:
-                    client.close()
-        self._reactor.callFromThread(ended.callback, None)
+        try:
+            while not self._stopped.is_set():
+                self._try(part, work)
+        finally:
+            self._reactor.callFromThread(ended.callback, None)
+
+    def _try(self, part: str, work: Callable[[Client], None]) -> None:
+        client: Client = None
+        try:
+            client = self._servers.listening(at_least=5 * LOOK)
+            with failing(self._name):
+                work(client)
+        except Exception as error:  # noqa: BLE001 - a thread must not end unseen
+            (self._cut_off.add if isinstance(error, Down) else self._cut_off.discard)(part)
+            self._reactor.callFromThread(self._note, part, str(error) or type(error).__name__)
+            self._stopped.wait(AGAIN)
+        finally:
+            if client is not None:
+                client.close()
 
     def _tell_all(self, client: Client) -> None:
         while self._waiting.qsize() and not self._stopped.is_set():

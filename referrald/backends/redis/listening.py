@@ -92,6 +92,9 @@ class Listener:
                 self._listen()
         except Unavailable as error:
             self._reactor.callFromThread(self._end, error)
+        except Exception as error:  # noqa: BLE001 - a thread must not end unseen
+            lost = Unavailable(f"the listening connection: {type(error).__name__}: {error}")
+            self._reactor.callFromThread(self._end, lost)
         else:
             self._reactor.callFromThread(self._end, None)
         finally:
