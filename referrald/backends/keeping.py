@@ -90,6 +90,40 @@ class Writer:
         return checked_homes(homes, fold=self.fold, kept=lambda home: read_row(write_row(home)))
 
 
+class Keeping:
+    """The half of an `IWritableBackend` that changes homes; for classes over such a source."""
+
+    async def set_home(self, homes: Homes, occasion: Occasion) -> Sequence[HomeChange]:
+        """Give users homes."""
+        return await self._change(self._writer.set_home(homes, occasion))
+
+    async def hold(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
+        """Hold users."""
+        return await self._change(self._writer.hold(users, True, occasion))
+
+    async def release(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
+        """Let users go."""
+        return await self._change(self._writer.hold(users, False, occasion))
+
+    async def remove(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
+        """Forget users."""
+        return await self._change(self._writer.remove(users, occasion))
+
+    async def import_(self, homes: Homes, occasion: Occasion) -> Sequence[HomeChange]:
+        """Know these users and no others."""
+        return await self._change(self._writer.import_(homes, occasion))
+
+    @property
+    def _writer(self) -> Writer:
+        return Writer(fold=self._folded)
+
+    def _folded(self, user: str) -> str:
+        raise NotImplementedError
+
+    async def _change(self, work: Work) -> Sequence[HomeChange]:
+        raise NotImplementedError
+
+
 def _do(kept: KeptHomes, before: Homes, after: Homeless, occasion: Occasion) -> list[HomeChange]:
     changes = changes_between(before, after)
     if changes and not occasion.dry_run:

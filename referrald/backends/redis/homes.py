@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import attrs
 from zope.interface import alsoProvides, implementer
 
 from referrald.backends.draft import checked_name
-from referrald.backends.keeping import Work, Writer
+from referrald.backends.keeping import Keeping, Work
 from referrald.backends.mailboxtable import MailboxTable
 from referrald.backends.redis import writing
 from referrald.backends.redis.clients import Client
@@ -36,7 +36,6 @@ from referrald.model import (
     HomeChange,
     LoggedChange,
     Login,
-    Occasion,
     Server,
     StoredPassword,
 )
@@ -109,7 +108,7 @@ class RedisBackend:
 
 
 @implementer(IWritableBackend, ITargets)
-class KeptBackend(RedisBackend):
+class KeptBackend(RedisBackend, Keeping):
     """Keeps a hash for each user.
 
     scheme: of passwords that do not say. mailboxes: says which are elsewhere; None for none.
@@ -132,7 +131,6 @@ class KeptBackend(RedisBackend):
         self._keys = keys
         self._reading = reading
         self._scheme = scheme
-        self._writer = Writer(fold=self._folded)
 
     def _home(self, client: Client, name: str) -> Home | None:
         return self._reading.home(client.hgetall(self._keys.home(name)), name)
@@ -181,26 +179,6 @@ class KeptBackend(RedisBackend):
                     continue
                 found.update(dict.fromkeys(home.servers if home else ()))
         return list(found)
-
-    async def set_home(self, homes: Mapping[str, Home], occasion: Occasion) -> Sequence[HomeChange]:
-        """Give users homes."""
-        return await self._change(self._writer.set_home(homes, occasion))
-
-    async def hold(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
-        """Hold users."""
-        return await self._change(self._writer.hold(users, True, occasion))
-
-    async def release(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
-        """Let users go."""
-        return await self._change(self._writer.hold(users, False, occasion))
-
-    async def remove(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
-        """Forget users."""
-        return await self._change(self._writer.remove(users, occasion))
-
-    async def import_(self, homes: Mapping[str, Home], occasion: Occasion) -> Sequence[HomeChange]:
-        """Know these users and no others."""
-        return await self._change(self._writer.import_(homes, occasion))
 
     async def export(self, after: str = "", limit: int = 10_000) -> Sequence[tuple[str, Home]]:
         """Give the users behind a name with their homes."""

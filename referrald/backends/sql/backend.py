@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 import attrs
 from zope.interface import alsoProvides, implementer
 
-from referrald.backends.keeping import Work, Writer
+from referrald.backends.keeping import Keeping, Work
 from referrald.backends.mailboxtable import MailboxTable
 from referrald.backends.mailboxtables import MailboxTables
 from referrald.backends.sql import writing
@@ -35,7 +35,6 @@ from referrald.model import (
     HomeChange,
     LoggedChange,
     Login,
-    Occasion,
     Server,
     StoredPassword,
 )
@@ -139,12 +138,11 @@ class SqlBackend:
 
 
 @implementer(IWritableBackend, IPasswordSamples)
-class KeptBackend(SqlBackend):
+class KeptBackend(SqlBackend, Keeping):
     """Keeps homes and passwords in tables of our own."""
 
     def __init__(self, database: Database, queries: Queries, lowercase: bool) -> None:
         super().__init__(database, queries, lowercase)
-        self._writer = Writer(fold=self._folded)
         self._samples: Sequence[StoredPassword] = ()
         database.keep(password_samples, self._adopt)
 
@@ -154,26 +152,6 @@ class KeptBackend(SqlBackend):
     def password_samples(self) -> Sequence[StoredPassword]:
         """Give one password of each scheme, the most used first."""
         return self._samples
-
-    async def set_home(self, homes: Mapping[str, Home], occasion: Occasion) -> Sequence[HomeChange]:
-        """Give users homes."""
-        return await self._change(self._writer.set_home(homes, occasion))
-
-    async def hold(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
-        """Hold users."""
-        return await self._change(self._writer.hold(users, True, occasion))
-
-    async def release(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
-        """Let users go."""
-        return await self._change(self._writer.hold(users, False, occasion))
-
-    async def remove(self, users: Sequence[str], occasion: Occasion) -> Sequence[HomeChange]:
-        """Forget users."""
-        return await self._change(self._writer.remove(users, occasion))
-
-    async def import_(self, homes: Mapping[str, Home], occasion: Occasion) -> Sequence[HomeChange]:
-        """Know these users and no others."""
-        return await self._change(self._writer.import_(homes, occasion))
 
     async def export(self, after: str = "", limit: int = 10_000) -> Sequence[tuple[str, Home]]:
         """Give the users behind a name with their homes."""
