@@ -73,7 +73,10 @@ class _Fetching:
         how, session = self._plan, self._session
         rows = await session.folder.rows(uids, how.columns)
         if "flags" in how.columns:
-            rows = recents.shown(view_of(session), rows, how.index("flags"))
+            at = how.index("flags")
+            # Another session may have made keywords of which the client has not heard.
+            self._tell(session.new_flags_in(row[at] for row in rows))
+            rows = recents.shown(view_of(session), rows, at)
         if len(rows) < len(uids):
             self.missing += len(uids) - len(rows)
             known = dict(zip(uids, numbers, strict=True))
@@ -114,6 +117,10 @@ class _Fetching:
                 content.close()
             await self._pace.breathe()
 
+    def _tell(self, line: bytes) -> None:
+        if line:
+            self._session.write(line)
+
     def _changed_items(self) -> tuple[Item, ...]:
         return (FLAGS, MODSEQ) if self._session.condstore else (FLAGS,)
 
@@ -129,6 +136,7 @@ class _Fetching:
             # What is read is sent all the same.
             return {}
         session.changed_by_client(stored.modseqs)
+        self._tell(session.new_flags(stored.flags.values()))
         return {uid: self._after(rows[uid], stored) for uid in stored.flags if uid in rows}
 
     def _after(self, row: Sequence[Any], stored: Stored) -> list[Any]:

@@ -62,6 +62,7 @@ class Notices:
     _gone: set[int]
     _own: dict[int, int]
     _flags: dict[str, None]
+    _rendered: set[bytes]
     _may_write = _told_writable = False
     _reporting = _peeking = False
     selected_name = ""
@@ -107,6 +108,7 @@ class Notices:
         self.has_modseqs = opened.has_modseqs
         self._gone, self._own = set(), {}
         self._flags = dict.fromkeys(opened.flags)
+        self._rendered = set()
         # Something may have happened between the first look and now.
         self._stale = True
         self._unlisten = folder.watch(self._changed)
@@ -165,6 +167,14 @@ class Notices:
             return b""
         flags.update(dict.fromkeys(sorted(new)))
         return untagged(b"FLAGS", paren_list(*flags))
+
+    def new_flags_in(self, told: Iterable[bytes]) -> bytes:
+        """Give the same for flags as they stand in the rows of a mailbox."""
+        unseen = set(told) - self._rendered
+        if not unseen:
+            return b""
+        self._rendered |= unseen
+        return self.new_flags(tuple(each.decode("ascii").split()) for each in unseen)
 
     def _changed(self) -> None:
         self._stale = True

@@ -60,9 +60,10 @@ async def store(
         failed += stored.unchanged
         await _tell(session, stored, silent, by_uid)
         await pace.breathe()
-    if found or by_uid or not uids:
-        return _answer(session, len(uids) - found, failed, by_uid)
-    return GONE
+    if uids and not found and not by_uid:
+        # Who wants to hear nothing is told that all is done that can be (RFC 2180 section 4.2.1).
+        return SOME_GONE if silent else GONE
+    return _answer(session, len(uids) - found, failed, by_uid)
 
 
 async def _tell(session: ReferralServer, stored: Stored, silent: bool, by_uid: bool) -> None:

@@ -21,7 +21,7 @@ TRY_CREATE: Final = no("There is no such mailbox.", Code("TRYCREATE"))
 NO_SUCH_FLAG: Final = no("There is no such system flag.", Code("CANNOT"))
 NO_SUCH_NUMBER: Final = bad("No message has that number.")
 _EXPUNGED: Final = Code("EXPUNGEISSUED")
-GONE: Final = no("The messages no longer exist.", _EXPUNGED)
+GONE: Final = no("The messages no longer exist: they have been deleted.", _EXPUNGED)
 """What is said where nothing is left of what numbers mean (RFC 2180 section 4)."""
 
 SOME_GONE: Final = ok("Done, as far as the messages still exist.", _EXPUNGED)

@@ -70,6 +70,17 @@ class Queued(SynchronousTestCase):
             [[b"*", 4, b"EXPUNGE"], [b"*", 2, b"EXPUNGE"], [b"*", 3, b"EXISTS"]],
         )
 
+    def test_a_keyword_is_told_before_the_message_that_has_it(self) -> None:
+        """To a client that fetches before it hears what another has done (RFC 3501, 7.2.6)."""
+        for keyword, items in ((b"$one", b"(FLAGS)"), (b"$two", b"(UID FLAGS BODY[])")):
+            say(self.other, b"STORE 1 +FLAGS " + keyword)
+            untagged = say(self.client, b"FETCH 1:2 " + items)[1]
+            self.assertEqual(untagged[0][1], b"FLAGS", untagged)
+            self.assertIn(keyword, untagged[0][2])
+            self.assertEqual([line[2] for line in untagged[1:3]], [b"FETCH"] * 2)
+            again = say(self.client, b"FETCH 1:2 " + items)[1]
+            self.assertEqual([line[2] for line in again], [b"FETCH"] * 2)
+
     def test_new_flags_are_told_once_and_own_changes_not_again(self) -> None:
         say(self.other, b"STORE 1 FLAGS $x")
         say(self.other, b"STORE 1 FLAGS \\Seen")
