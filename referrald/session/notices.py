@@ -285,6 +285,9 @@ class Notices:
 
     def _not_told(self, error: BaseException) -> None:
         # Whoever changed the mailbox, or ended the connection, has no part in this.
+        if isinstance(error, ReferraldError) and error.temporary:
+            self.door.notes.note(f"not told {error}", f"{self.session_id}: {error}")
+            return
         self.door.notes.fault(f"{self.session_id}: the selected mailbox failed", error)
 
     async def report(self, *, removals: bool = True) -> None:
@@ -311,7 +314,11 @@ class Notices:
         changes = None
         if self._stale:
             self._stale = False
-            changes = await self.folder.changes(self._since)
+            try:
+                changes = await self.folder.changes(self._since)
+            except ReferraldError:
+                self._stale = True  # It is asked again, before the next answer at the latest.
+                raise
             await recents.told_of_changes(self, view, self.folder, changes)
             if view is not self.view:
                 return

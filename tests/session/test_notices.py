@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from referrald.errors import Unavailable
 from referrald.model import Limits
 from tests.mime.mail import SIMPLE
 from tests.proves import proves
@@ -87,6 +88,19 @@ class Queued(SynchronousTestCase):
         self.assertEqual(say(self.client, b"CHECK")[1], [FETCHED_SEEN])
         self.assertEqual(say(self.client, b"CHECK")[1], [])
         self.assertEqual(say(self.other, b"NOOP")[1], [])
+
+    def test_what_cannot_be_found_out_now_is_told_later(self) -> None:
+        folder = self.client.session.folder
+
+        async def changes(_since: int) -> Any:
+            raise Unavailable("for a moment")
+
+        patch = self.patch(folder, "changes", changes)
+        say(self.other, b"STORE 1 +FLAGS \\Seen")
+        self.assertEqual(len(say(self.client, b"FETCH 2 UID")[1]), 1)
+        patch.restore()
+        self.assertEqual(say(self.client, b"FETCH 2 UID")[1][1:], [FETCHED_SEEN])
+        self.assertEqual(self.flushLoggedErrors(), [])
 
     def test_flags_of_a_message_told_later_come_after_it(self) -> None:
         say(self.other, b"APPEND INBOX {1+}\r\nx")

@@ -75,10 +75,10 @@ class Index:
         return _identity(self._path) != self._opened
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, patience: float | None = None) -> Iterator[None]:
         """Keep other processes from changing the account meanwhile; raises `MailboxInUse`."""
         if not self._held:
-            _take(self._lock, self.patience, self.root)
+            _take(self._lock, self.patience if patience is None else patience, self.root)
         self._held += 1
         try:
             if self.replaced:
@@ -115,9 +115,11 @@ class Index:
 
     @contextmanager
     def if_possible(self) -> Iterator[None]:
-        """Pass over a change that can wait, while nothing can be written."""
+        """Pass over a change that can wait, while nothing can be written or another is at it."""
         try:
             yield
+        except MailboxInUse:
+            return
         except (OSError, sqlite3.Error) as error:
             if not unwritable(error):
                 raise

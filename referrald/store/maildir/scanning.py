@@ -31,6 +31,9 @@ TICK = 50_000_000
 SLICE = 1000
 """New messages that go into the index at once."""
 
+BRIEFLY = 1.0
+"""Seconds that a look waits for another process; what is known can be read without it."""
+
 TRUST = 600
 """Seconds after which all of ``cur`` is looked at again where we have changed it ourselves."""
 
@@ -49,7 +52,7 @@ def look_for_folders(index: Index, seen: Seen) -> list[int]:
     if changed == seen.root:
         return gone
     # What is known can be read all the same.
-    with index.if_possible(), index.alone():
+    with index.if_possible(), index.alone(min(BRIEFLY, index.patience)):
         pending.recover(index)
         pending.clear_away(index)
         gone = _compare_folders(index, disk.folder_names(index.root))
@@ -88,7 +91,7 @@ def look_into(index: Index, folder: Folder, *, all_of_it: bool = False) -> bool:
     changed = False
     try:
         if all_of_it or looks_changed(index, folders.times(index, folder)):
-            with index.if_possible(), index.alone():
+            with index.if_possible(), index.alone(min(BRIEFLY, index.patience)):
                 pending.recover(index)
                 changed = _take_in(index, folder, all_of_it)
         return changed
