@@ -52,7 +52,7 @@ class Users(Guarded):
         for _ in range(2):
             self.assertTrue(self.log_in(user, b"wrong").startswith(WRONG))
 
-    @proves("base:LOGIN")
+    @proves("base:DoS limits")
     def test_a_right_password_gets_the_answer_of_a_wrong_one(self) -> None:
         self.fail()
         seen = len(self.house.authenticator.seen)
