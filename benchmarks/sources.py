@@ -19,6 +19,7 @@ from unittest import SkipTest
 import attrs
 
 from benchmarks.processes import tree
+from tests.backends.keyvalue.etcdserver import Etcd
 from tests.backends.redis.server import RedisServer
 from tests.backends.sql.cluster import Cluster
 from tests.backends.zone import srv
@@ -117,6 +118,15 @@ def redis(started: Started, users: int) -> Source:
     return Source(section=f'type = "redis"\nservers = ["{server.url}"]', pid=server.pid, fill=True)
 
 
+def etcd(started: Started, users: int) -> Source:
+    """A key for each user."""
+    server = Etcd()
+    started.addCleanup(server.remove)
+    section = f'type = "etcd"\nservers = ["{server.url}"]\nin_parts = true'
+    assert server.process is not None
+    return Source(section=section, pid=server.process.pid, fill=True)
+
+
 def ldap(started: Started, users: int) -> Source:
     """Attributes of a person."""
     slapd = Slapd(started)
@@ -155,6 +165,7 @@ SOURCES: dict[str, Callable[[Started, int], Source]] = {
     "sqlite": sqlite,
     "postgresql": postgresql,
     "redis": redis,
+    "etcd": etcd,
     "ldap": ldap,
     "http": http,
     "dns": dns,
