@@ -31,11 +31,13 @@ class FactoryContract:
     factory: the object that an entry point or a plugin names.
     options: what a good section of its type says, defaults left out.
     wrong_options: sections that `check` has to find something wrong with.
+    secrets: values of secret options that have to have a form; each has `SECRET` in it.
     """
 
     factory: Any
     options: Mapping[str, Any] = {}
     wrong_options: tuple[Mapping[str, Any], ...] = ()
+    secrets: Mapping[str, str] = {}
     assertEqual: Any
     assertIn: Any
     assertIsInstance: Any
@@ -112,7 +114,9 @@ class FactoryContract:
     def test_no_secret_is_shown(self) -> None:
         """Neither by the backend nor in a problem."""
         secrets = [each.name for each in self.factory.options if each.kind == "secret"]
-        given = {name: SECRET for name in secrets if name not in self.options}
+        given = {
+            name: self.secrets.get(name, SECRET) for name in secrets if name not in self.options
+        }
         if not given:
             self.skipTest("it has no option that is secret")
         options = self.given(**given)

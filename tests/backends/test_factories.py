@@ -107,7 +107,8 @@ class OfLdap(OfType, SynchronousTestCase):
 class OfHttp(OfType, SynchronousTestCase):
     type = "http"
     options: Mapping[str, Any] = {"url": "https://directory.example.org/home"}
-    wrong_options = ({"url": "http://directory.example.org/"},)
+    wrong_options = ({"url": "http://directory.example.org/"}, {"header": "no header"})
+    secrets: Mapping[str, str] = {"header": f"X-Key: {SECRET}"}
 
 
 class OfTheExample(FactoryContract, SynchronousTestCase):

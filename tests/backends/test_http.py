@@ -133,6 +133,32 @@ class AuthHttp(Resource):
         return b""
 
 
+class ExtraHeader(BackendTestCase):
+    def test_it_goes_with_every_question_and_is_shown_nowhere(self) -> None:
+        seen: list[str | None] = []
+
+        class Looking(AuthHttp):
+            def render_GET(self, request: Any) -> bytes:
+                seen.append(request.getHeader("x-auth-key"))
+                return super().render_GET(request)
+
+        options = filled(factory, **GOOD, dialect="nginx", header="X-Auth-Key: hush hush")
+        self.assertEqual(list(factory.check(options)), [])
+        backend = made(options, client(Looking({"ann": "secret"})), Clock())
+        self.assertTrue(self.result(backend.check_password("ann", b"secret")))
+        self.assertEqual(seen, ["hush hush"])
+        self.assertNotIn("hush", repr(backend))
+
+    def test_what_is_no_header_is_a_problem_that_does_not_quote_it(self) -> None:
+        for header in (
+            "hush", "X Key: hush", "X-Key: ", "X-Key: hush\r\nA: b", "X-Key: h\u00fcsh", ": hush",
+            "Host: hush", "authorization: hush", "X-Key: hush ",
+        ):  # fmt: skip
+            problems = factory.check(filled(factory, **GOOD, header=header))
+            self.assertEqual([each.key for each in problems], ["header"], header)
+            self.assertNotIn("hush", str(problems))
+
+
 class NginxContract(PasswordContract, TestCase):
     """The dialect of nginx knows no home without a password, or an own word for it."""
 

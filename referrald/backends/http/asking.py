@@ -149,12 +149,18 @@ def _is_given_up(error: Exception) -> bool:
 
 
 class Service:
-    """A web service at a URL. token: sent as a bearer token where it is not empty."""
+    """A web service at a URL.
+
+    token: sent as a bearer token where it is not empty. extra: headers that are sent besides.
+    """
 
     def __init__(
-        self, client: Any, reactor: Any, *, url: str, token: str, timeout: float, at_once: int
-    ) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self, client: Any, reactor: Any, *, url: str, token: str, timeout: float, at_once: int,
+        extra: Headers | None = None,
+    ) -> None:  # fmt: skip
+        headers = dict(extra or {})
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         self._url = url
         self._questions = Questions(
             client, reactor, timeout=timeout, at_once=at_once, headers=headers

@@ -15,6 +15,7 @@ from referrald.backends.http.connecting import (
     is_private,
     make_client,
 )
+from referrald.backends.http.extraheader import read_header
 from referrald.backends.servers import Wrong
 from referrald.interfaces import ICheckingFactory, IReferralBackendFactory
 from referrald.model import Option, Options, Problem, Security
@@ -50,6 +51,11 @@ OPTIONS: Final = (
     Option(
         name="token", kind="secret", default="",
         help="Sent as a bearer token, so that the service knows us.",
+    ),
+    Option(
+        name="header", kind="secret", default="",
+        help="Sent with each question besides, as nginx's `auth_http_header` is: "
+        "`X-Auth-Key: …`.",
     ),
     Option(
         name="security", kind="choice", choices=("none", "starttls", "tls"), default="starttls",
@@ -88,7 +94,7 @@ def make(options: Options, client: Any, close: Callable[[], Any], reactor: Any) 
         url = options[key]
         return url and Service(
             client, reactor, url=url, token=options["token"], timeout=options["timeout"],
-            at_once=options["connections"],
+            at_once=options["connections"], extra=read_header(options["header"]),
         )  # fmt: skip
 
     if options["dialect"] == "nginx":
@@ -113,6 +119,10 @@ def _wrong(options: Options) -> Iterator[Problem]:
         if options[key]:
             wrong = Wrong("is of no use with this dialect", "leave it out")
             yield problem(key, wrong)
+    try:
+        read_header(options["header"])
+    except Wrong as error:
+        yield problem("header", error)
     yield from connecting_faults(options)
 
 

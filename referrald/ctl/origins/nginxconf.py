@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from referrald.backends.http.extraheader import read_header
 from referrald.backends.servers import Wrong, show
 from referrald.ctl.origins.found import Found, Section, Wishes, text_of
 
@@ -60,11 +61,16 @@ def read(data: bytes, path: str, wishes: Wishes) -> Found:
     keys: dict[str, object] = {}
     for directive, scope in _services(found, directives, {}):
         url = directive.value if "://" in directive.value else f"http://{directive.value}"
-        if not keys:
-            keys = _keys(found, url, directive, scope, wishes)
-        elif url != keys["url"]:
-            wrong = Wrong("is a second service", "one backend has one: make another section")
+        asked = _keys(found, url, directive, scope, wishes)
+        if keys and asked and asked != keys:
+            wrong = Wrong(
+                "is a second service, or is asked in another way",
+                "one backend has one: make another section",
+            )
             found.wrong(directive.line, directive.name, wrong)
+        keys = keys or asked
+    # What several servers inherit is told once.
+    found.left_out = list(dict.fromkeys(found.left_out))
     if keys:
         found.section = Section(keys=keys)
     elif not found.left_out:
@@ -85,12 +91,9 @@ def _services(
         if each.name == "include" and ("auth_http" in above or "mail" in above):
             wrong = Wrong("is not followed", "give the output of nginx -T")
             found.wrong(each.line, f"include {each.value}", wrong)
-        if each.name == "auth_http_header":
-            wrong = Wrong(
-                "has no place: what is sent is Authorization: Bearer and the token",
-                "let the service take token instead, or a proxy in front of it add the header",
-            )
-            found.wrong(each.line, f"auth_http_header {show(each.value)}", wrong)
+    for each in [each for each in directives if each.name == "auth_http_header"][:-1]:
+        wrong = Wrong("is one of several headers, of which one can be sent", "leave one in nginx")
+        found.wrong(each.line, each.name, wrong)
     for each in directives:
         if each.name in ("mail", "server") and each.below:
             yield from _services(found, each.below, scope | {"mail": each})
@@ -132,9 +135,22 @@ def _keys(
             found.wrong(wait.line, wait.name, Wrong(f'"{show(wait.value)}" is not a time', "60s"))
         else:
             keys["timeout"] = max(0.1, int(match[1]) * _SECONDS[match[2]])
+    if "auth_http_header" in scope:
+        keys |= _header(found, scope["auth_http_header"])
     if wishes.security is not None:
         keys["security"] = wishes.security.value
     return keys
+
+
+def _header(found: Found, directive: Directive) -> dict[str, object]:
+    """Write the header that is sent besides; it may be a secret, so that no message quotes it."""
+    name, _, value = directive.value.partition(" ")
+    try:
+        read_header(f"{name}: {value}")
+    except Wrong as error:
+        found.wrong(directive.line, directive.name, error)
+        return {}
+    return {"header": f"{name}: {value}"}
 
 
 def _check(url: str) -> None:

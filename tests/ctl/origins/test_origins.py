@@ -258,8 +258,8 @@ class Nginx(SynchronousTestCase):
         options = filled(http_factory, url=section["url"], dialect="nginx")
         self.assertEqual(list(http_factory.check(options)), [])
         problems = told(found.left_out)
-        self.assertIn("26 auth_http_header X-Auth-Port 10993: has no place", problems[0])
-        self.assertEqual(problems[1:], ["29 auth_http: is a second service"])
+        second = "auth_http: is a second service, or is asked in another way"
+        self.assertEqual(problems, [f"13 {second}", f"29 {second}"])
         self.assertIn("28 listen: is for pop3, which stays with nginx", told(found.notes))
 
     def test_passwords_go_to_no_other_machine_in_the_clear(self) -> None:
@@ -272,6 +272,21 @@ class Nginx(SynchronousTestCase):
         ):
             text = f"mail {{ auth_http {url}; server {{ listen 143; }} }}"
             self.assertIn(wrong, told(read_text("nginx", text).left_out)[0])
+
+    def test_a_header_is_sent_to_the_service_as_before_and_shown_nowhere(self) -> None:
+        text = (
+            "mail { auth_http 127.0.0.1:1/; auth_http_header X-One 1; auth_http_header X-Key 'a b';"
+            " server { listen 143; } server { listen 993 ssl; } }"
+        )
+        found = read_text("nginx", text)
+        assert found.section is not None
+        self.assertEqual(found.section.keys["header"], "X-Key: a b")
+        self.assertEqual(
+            told(found.left_out),
+            ["1 auth_http_header: is one of several headers, of which one can be sent"],
+        )
+        found = read_text("nginx", text.replace("X-Key", "Host"))
+        self.assertIn("Host has a meaning of its own", told(found.left_out)[1])
 
     def test_included_files_are_told(self) -> None:
         text = "mail { auth_http 127.0.0.1:1/; include mail.d/*; server { listen 993 ssl; } }"
