@@ -11,15 +11,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-import attrs
 from twisted.internet.defer import CancelledError, Deferred, DeferredLock
 from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
-from referrald.errors import ReferraldError, Unavailable
-from referrald.wire.response import Wire, astring
+from referrald.client.replies import (
+    Argument,
+    ConnectionEnded,
+    Literal,
+    NotAccepted,
+    Reply,
+    as_bytes,
+    text_argument,
+)
+from referrald.errors import ReferraldError
 from referrald.wire.responses import BrokenResponse, Response, ResponseReader
 
 SLOWEST: Final = 65_536
@@ -28,59 +35,6 @@ SLOWEST: Final = 65_536
 
 SMALL_LITERAL: Final = 4096
 """Bytes that LITERAL- lets a client send unasked (RFC 7888 section 5)."""
-
-
-class ConnectionEnded(Unavailable):
-    """The connection ended while something was still awaited."""
-
-    public = "The other server has closed the connection."
-
-
-class NotAccepted(ReferraldError):
-    """A server answered NO or BAD; ``reply`` has the words."""
-
-    code = None
-    public = "The other server refused."
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(f"{reply.kind} {reply.text.decode('utf-8', 'replace')[:200]}")
-        self.reply = reply
-
-
-@attrs.frozen(kw_only=True)
-class Reply:
-    """The answer to a command, or a greeting.
-
-    kind: ``OK``, ``NO``, ``BAD``; of a greeting also ``PREAUTH`` and ``BYE``. text: what follows,
-    response code and all. untagged: what came before it.
-    """
-
-    kind: str
-    text: bytes = b""
-    untagged: tuple[Response, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """True for OK."""
-        return self.kind == "OK"
-
-
-@attrs.frozen
-class Literal:
-    """An argument that is sent as a literal; its content is in no repr."""
-
-    value: bytes = attrs.field(repr=False)
-
-
-Argument = Wire | bytes | Literal
-
-
-def text_argument(value: str | bytes) -> Argument:
-    """Give a user name, password or the like as an argument that can hold it."""
-    raw = _bytes(value)
-    if raw.isascii() and not any(byte in raw for byte in b"\0\r\n"):
-        return astring(raw)
-    return Literal(raw)
 
 
 class ImapConnection(Protocol):
@@ -325,9 +279,9 @@ class ImapConnection(Protocol):
         """Log in with a password: AUTHENTICATE PLAIN where that is offered, else LOGIN."""
         offered = await self.ask_capabilities()
         # A password that was no UTF-8 when it came is sent as it came.
-        raw = _bytes(password)
+        raw = as_bytes(password)
         if "AUTH=PLAIN" in offered:
-            parts = (_bytes(authzid), _bytes(user), raw)
+            parts = (as_bytes(authzid), as_bytes(user), raw)
             reply = await self.authenticate("PLAIN", b"\0".join(parts))
         elif authzid or "LOGINDISABLED" in offered:
             raise NotAccepted(Reply(kind="NO", text=b"no way to log in is offered"))
@@ -393,10 +347,6 @@ class ImapConnection(Protocol):
         if self.ended is None:
             self.ended = ConnectionEnded("was closed by us")
             self.transport.loseConnection()
-
-
-def _bytes(value: str | bytes) -> bytes:
-    return value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
 
 
 def _sasl_name(user: str) -> str:

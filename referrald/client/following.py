@@ -13,7 +13,7 @@ from typing import Any, Literal, NoReturn
 import attrs
 
 from referrald.client.chain import MAX_HOPS, Chain
-from referrald.client.connection import ConnectionEnded, ImapConnection, NotAccepted, Reply
+from referrald.client.connection import ImapConnection
 from referrald.client.policy import CredentialPolicy, fold_host
 from referrald.client.referrals import (
     Referral,
@@ -23,6 +23,7 @@ from referrald.client.referrals import (
     login_targets,
     referral_in,
 )
+from referrald.client.replies import ConnectionEnded, NotAccepted, Reply
 from referrald.client.secretwords import SecretWords
 from referrald.client.transport import NotReached, Opened, Trust, connect
 from referrald.errors import AuthenticationFailed, ReferraldError, Unavailable

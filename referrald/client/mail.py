@@ -13,9 +13,10 @@ from typing import Any
 import attrs
 
 from referrald.client.chain import Chain
-from referrald.client.connection import ConnectionEnded, ImapConnection, Literal, NotAccepted, Reply
+from referrald.client.connection import ImapConnection
 from referrald.client.following import Arrived, Forbidden, LoginFollower
 from referrald.client.referrals import Referral, Target, counts, mailbox_targets, referral_in
+from referrald.client.replies import ConnectionEnded, Literal, NotAccepted, Reply
 from referrald.client.transport import NotReached
 from referrald.errors import ReferraldError
 from referrald.imapurl import ImapUrl, parse

@@ -13,7 +13,8 @@ from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory
 from twisted.internet.ssl import Certificate, optionsForClientTLS, trustRootFromCertificates
 
-from referrald.client.connection import ConnectionEnded, ImapConnection, NotAccepted, Reply
+from referrald.client.connection import ImapConnection
+from referrald.client.replies import ConnectionEnded, NotAccepted, Reply
 from referrald.errors import Unavailable
 from referrald.model import IMAPS_PORT
 

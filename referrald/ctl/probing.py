@@ -9,9 +9,9 @@ from OpenSSL import SSL
 from twisted.internet.defer import Deferred, TimeoutError
 
 from referrald.client import transport
-from referrald.client.connection import ConnectionEnded, Reply
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral, login_target, referral_in
+from referrald.client.replies import ConnectionEnded, Reply
 from referrald.client.transport import NotReached, Opened, Trust, WithoutTls
 from referrald.config.checks import leads_home
 from referrald.ctl.inventory import Named

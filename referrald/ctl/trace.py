@@ -34,7 +34,7 @@ from OpenSSL.crypto import Error as OpenSslError
 
 from referrald.client import transport
 from referrald.client.chain import Loop, TooManyHops
-from referrald.client.connection import ConnectionEnded, ImapConnection
+from referrald.client.connection import ImapConnection
 from referrald.client.following import (
     Arrived,
     Credentials,
@@ -45,6 +45,7 @@ from referrald.client.following import (
 )
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral, Target
+from referrald.client.replies import ConnectionEnded
 from referrald.client.secretwords import SecretWords
 from referrald.client.transport import NotReached, Opened, Trust, WithoutTls
 from referrald.ctl.output import columns, visible

@@ -9,7 +9,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 
-from referrald.client.connection import ConnectionEnded, ImapConnection
+from referrald.client.connection import ImapConnection
 from referrald.client.following import (
     Arrived,
     Credentials,
@@ -19,6 +19,7 @@ from referrald.client.following import (
 )
 from referrald.client.policy import CredentialPolicy, fold_host
 from referrald.client.referrals import Target
+from referrald.client.replies import ConnectionEnded
 from referrald.client.transport import NotReached, Reach, Trust, connect
 from referrald.errors import ProxyLoop, ReferraldError, Unavailable
 from referrald.imapurl import ImapUrl

@@ -15,10 +15,11 @@ from typing import Any, Final, Protocol
 import attrs
 
 from referrald.client.chain import Chain
-from referrald.client.connection import Argument, ConnectionEnded, ImapConnection, Literal, Reply
+from referrald.client.connection import ImapConnection
 from referrald.client.following import Arrived, Forbidden
 from referrald.client.mail import Listed, appended_uid, listed, mailbox_pattern
 from referrald.client.referrals import Referral, counts, mailbox_targets, referral_in
+from referrald.client.replies import Argument, ConnectionEnded, Literal, Reply
 from referrald.client.transport import NotReached
 from referrald.errors import AuthenticationFailed, ReferraldError, Unavailable
 from referrald.mailmodel import NewMessage, Replica

@@ -11,15 +11,8 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.client.connection import (
-    SLOWEST,
-    ConnectionEnded,
-    ImapConnection,
-    Literal,
-    NotAccepted,
-    Reply,
-    text_argument,
-)
+from referrald.client.connection import SLOWEST, ImapConnection
+from referrald.client.replies import ConnectionEnded, Literal, NotAccepted, Reply, text_argument
 from referrald.client.secretwords import SecretWords
 from tests.proves import proves
 

@@ -7,10 +7,10 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.client.chain import Loop, TooManyHops
-from referrald.client.connection import ConnectionEnded
 from referrald.client.following import Credentials, Forbidden, LoginFollower, Step, TurnedAway
 from referrald.client.policy import CredentialPolicy
 from referrald.client.referrals import RefusedReferral
+from referrald.client.replies import ConnectionEnded
 from referrald.client.transport import NotReached
 from referrald.errors import AuthenticationFailed
 from tests.client.net import Net, Scripted

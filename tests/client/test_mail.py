@@ -9,11 +9,11 @@ from twisted.mail.imap4 import IMAP4Client
 from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.client.chain import Loop
-from referrald.client.connection import NotAccepted
 from referrald.client.endpoint import HomeEndpoint, home_endpoint
 from referrald.client.following import Credentials, Forbidden, LoginFollower
 from referrald.client.mail import NotCopied, ReferralClient
 from referrald.client.policy import CredentialPolicy
+from referrald.client.replies import NotAccepted
 from referrald.imapurl import parse
 from referrald.mailmodel import MailboxLocation, Replica
 from referrald.model import Server

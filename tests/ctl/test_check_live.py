@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from zope.interface import implementer
 
 from referrald.client import transport
-from referrald.client.connection import ConnectionEnded
+from referrald.client.replies import ConnectionEnded
 from referrald.client.transport import NotReached, WithoutTls
 from referrald.ctl.watching import WatchedTrust
 from referrald.interfaces import ITargets

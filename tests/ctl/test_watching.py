@@ -16,7 +16,8 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.trial.unittest import SynchronousTestCase
 
-from referrald.client.connection import ConnectionEnded, ImapConnection
+from referrald.client.connection import ImapConnection
+from referrald.client.replies import ConnectionEnded
 from referrald.client.transport import Trust
 from referrald.ctl.watching import WatchedTrust
 from tests.client.net import Net, Pipe
