@@ -27,6 +27,10 @@ class MailboxTables:
     def table(self, rows: Sequence[Row], make: Callable[[], MailboxTable]) -> MailboxTable:
         """Give the table of these rows."""
         key = tuple(tuple(row.items()) for row in rows)
+        try:
+            hash(key)
+        except TypeError:  # an array, say, which no column may be: that has to be told
+            return make()
         with self._lock:
             kept = self._kept.get(key)
             if kept is not None:

@@ -11,6 +11,7 @@ from contextlib import closing
 from tests.backends.sql.cluster import Cluster
 from tests.interop.loginload import LoginLoad, Outcome, log_in, p99
 from tests.interop.support import PATIENCE, InteropCase, Referrald
+from tests.proves import proves
 
 DEADLINE = 1.0
 SLOW = 4.0
@@ -126,9 +127,11 @@ class Postgresql(UnderLoad):
     def run_sql(self, statement: str) -> None:
         self.cluster.run(statement)
 
+    @proves("S1")
     def test_known_users_feel_nothing_of_a_database_that_stops_and_starts_again(self) -> None:
         self.come_and_go(self.cluster.stop, self.cluster.start)
 
+    @proves("S1")
     def test_known_users_feel_nothing_of_a_database_that_hangs(self) -> None:
         with self.load() as load:
             load.wait_for(2 * len(KNOWN))
@@ -157,6 +160,7 @@ class Sqlite(UnderLoad):
         with closing(sqlite3.connect(self.path, timeout=PATIENCE)) as connection, connection:
             connection.execute(statement)
 
+    @proves("S1")
     def test_known_users_feel_nothing_of_a_file_that_is_taken_away_and_put_back(self) -> None:
         away = self.path.parent / "away"
         away.mkdir()

@@ -48,6 +48,16 @@ class OurMailboxes(SqliteTestCase):
         self.assertEqual(self.hosts(backend, "bob", "Shared/x"), ["a"])
         self.assertEqual(self.hosts(backend, "ann@x.org", "Plans"), ["a"])
 
+    def test_of_patterns_a_user_s_own_count_first_and_then_the_longer_one(self) -> None:
+        row = mailboxes.row
+        backend = self.fill(
+            row("*", "Old *", servers="a"), row("*", "Old mail *", servers="b"),
+            row("ann", "Old*", servers="c"),
+        )  # fmt: skip
+        self.assertEqual(self.hosts(backend, "bob", "Old mail 1"), ["b"])
+        self.assertEqual(self.hosts(backend, "bob", "Old news"), ["a"])
+        self.assertEqual(self.hosts(backend, "ann", "Old mail 1"), ["c"])
+
     def test_those_who_see_the_same_share_one_list(self) -> None:
         backend = self.fill(mailboxes.row("*", "S/", servers="a"), mailboxes.row("*", "S/x"))
         first, second = (self.result(backend.remote_mailboxes(user)) for user in ("ann", "bob"))

@@ -282,6 +282,19 @@ class OthersTables(PostgresqlTestCase):
 
 
 @pytest.mark.interop
+class OthersMailboxes(PostgresqlTestCase):
+    def test_a_column_of_another_type_is_told_and_is_no_answer(self) -> Deferred[None]:
+        query = "SELECT 'Plans' AS mailbox, 'imap-b.example.org' AS host, ARRAY['x'] AS attributes"
+
+        async def work(backend: Any) -> None:
+            said = await self.unavailable(backend.mailbox("ann", "Plans"))
+            self.assertIn("the mailboxes of 'ann': \"Plans\": attributes is not text", said)
+
+        home = "SELECT 'here' AS host"
+        return self.run_with(work, home_query=home, mailboxes_query=query)
+
+
+@pytest.mark.interop
 class ManyChanges(PostgresqlTestCase):
     def test_through_us_they_are_told_once_and_as_of_everybody(self) -> Deferred[None]:
         import psycopg
