@@ -18,6 +18,7 @@ from referrald.ctl.origins.found import Found, Section, Wishes, line_text
 from referrald.model import Home, Server
 
 USUAL_VHOSTS = 100
+LONGEST_LINE = 2_000
 UNNAMED = "<unknown>"
 """What the map has in place of the name of somebody whom the userdb does not list."""
 
@@ -120,7 +121,7 @@ def _is_heading(line: bytes) -> bool:
 def _mapped(found: Found, number: int, line: bytes, wishes: Wishes) -> None:
     user = ""
     try:
-        match = _MAP.fullmatch(line_text(line))
+        match = None if len(line) > LONGEST_LINE else _MAP.fullmatch(line_text(line))
         if match is None:
             raise Wrong("is no line of doveadm director map", "user, hash, server, time")
         user = match["user"]

@@ -240,6 +240,10 @@ class Director(TestCase):
         )  # fmt: skip
         self.assertEqual(told(found.left_out), ["8 <unknown>: is a hash without a name"])
 
+    def test_a_very_long_line_is_told_and_not_searched(self) -> None:
+        found = read_text("director-map", "x " + " " * 1_000_000 + "1\n")
+        self.assertEqual(told(found.left_out), ["1 line: is no line of doveadm director map"])
+
     def test_commands_that_add_nothing_are_told(self) -> None:
         found = read_text("director-dump", "doveadm director down a\nrm -rf\n")
         self.assertIn('the command "down" adds no server', told(found.left_out)[0])
