@@ -50,7 +50,7 @@ class SmallDisk:
 
     def remount(self, how: str) -> None:
         """Make it ``ro`` or ``rw``; nobody may have a file open for writing."""
-        command = [*self.enter, "mount", "-o", f"remount,{how}", os.fspath(self.mount)]
+        command = [*self.enter, "mount", "-o", f"remount,bind,{how}", os.fspath(self.mount)]
         subprocess.run(command, check=True, timeout=PATIENCE)
 
     def fill(self) -> None:
