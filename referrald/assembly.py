@@ -32,7 +32,6 @@ from referrald.interfaces import (
 from referrald.model import IMAP_PORT, Server
 from referrald.networks import Networks
 from referrald.ops.counts import ConnectionCounts
-from referrald.ops.guesses import FailedLogins
 from referrald.ops.logs import EventLog, LoginLog
 from referrald.ops.tls import TlsHolder
 from referrald.ops.wheel import TimerWheel
@@ -57,9 +56,9 @@ from referrald.session.followers import Followers
 from referrald.session.habits import Habits
 from referrald.session.programs import Programs
 from referrald.session.shortcut import Shortcut
-from referrald.sharing import Sharing, feed_for
 from referrald.snapshot import Snapshot
 from referrald.storing import store_for
+from referrald.tallies import Tallies
 from referrald.transcript import transcript
 from referrald.workers import WorkerPool
 
@@ -89,48 +88,7 @@ class Lasting:
         self.held = HeldLogins(reactor)
         self.habits = Habits(reactor.seconds)
         self.loops = StormBreaker(clock=reactor.seconds, count=LOOP_COUNT, window=LOOP_WINDOW)
-        self._breaker: tuple[tuple[int, float], StormBreaker] | None = None
-        self._failures: tuple[tuple[int, int, float], FailedLogins] | None = None
-        self.shared = config.shared
-        self.sharing = Sharing(lambda: at(self._breaker), lambda: at(self._failures))
-        self.sharing.feed = feed_for(config, reactor, self.sharing)
-
-    def breaker(self, config: Config) -> StormBreaker:
-        """Give the storm breaker; what it has seen is kept while its settings stay."""
-        settings = (config.referral.storm_count, config.referral.storm_window)
-        if self._breaker is None or self._breaker[0] != settings:
-            made = StormBreaker(
-                clock=self.reactor.seconds,
-                count=settings[0],
-                window=settings[1],
-                size=self._remembered,
-                tell=self.sharing.referred if self.sharing.feed else None,
-            )
-            self._breaker = (settings, made)
-        return self._breaker[1]
-
-    def failures(self, config: Config) -> FailedLogins | None:
-        """Give what counts failed logins, as `breaker` does; None where nothing limits them."""
-        limits = config.limits
-        settings = limits.failures_per_user, limits.failures_per_address, limits.failure_window
-        if not any(settings[:2]):
-            return None
-        if self._failures is None or self._failures[0] != settings:
-            made = FailedLogins(
-                clock=self.reactor.seconds,
-                per_user=settings[0],
-                per_address=settings[1],
-                window=settings[2],
-                size=self._remembered,
-                tell=self.sharing.failed if self.sharing.feed else None,
-            )
-            self._failures = (settings, made)
-        return self._failures[1]
-
-    @property
-    def _remembered(self) -> int:
-        """Of so many users and addresses is counted; there are more where others are told of."""
-        return 100_000 if self.sharing.feed else 10_000
+        self.tallies = Tallies(config, reactor)
 
     def handshake_failed(self, address: str, reason: str) -> None:
         """Note a TLS handshake that came to nothing."""
@@ -149,7 +107,7 @@ class Lasting:
         limits = config.limits
         if config.serve != self.serve:
             self.notes.note("serve", "[serve] has changed; it counts from the next start")
-        if config.shared != self.shared:
+        if config.shared != self.tallies.shared:
             self.notes.note("shared", "[shared] has changed; it counts from the next start")
         self.counts.limit(limits.connections, limits.connections_per_address)
         self.logins.close()
@@ -163,16 +121,14 @@ class Lasting:
 
     async def start(self) -> None:
         """Get the store ready, and hear what others count."""
-        if self.sharing.feed is not None:
-            self.sharing.feed.start()
+        self.tallies.start()
         lifecycle = ILifecycle(self.store, None)
         if lifecycle is not None:
             await lifecycle.start()
 
     async def stop(self) -> None:
         """Have the store finish what it does; no session is open any more."""
-        if self.sharing.feed is not None:
-            await self.sharing.feed.stop()
+        await self.tallies.stop()
         lifecycle = ILifecycle(self.store, None)
         if lifecycle is not None:
             await lifecycle.stop()
@@ -211,7 +167,9 @@ class Assembly:
             on_event=lasting.backend_event,
         )
         self.authenticator = self._authenticator(extra_checkers)
-        self.router = Router(self.directory, _policy(config), lasting.breaker(config), lasting.held)
+        self.router = Router(
+            self.directory, _policy(config), lasting.tallies.breaker(config), lasting.held
+        )
         locations = Locations(
             self.backends,
             clock=reactor,
@@ -398,7 +356,7 @@ class Assembly:
             refusals=self.refusals,
             choosing=choosing_for(config, listener),
             loops=lasting.loops if config.referral.storm_count else None,
-            failures=lasting.failures(config),
+            failures=lasting.tallies.failures(config),
             trusted=Networks(config.server.trusted),
             tls=lasting.tls if starttls else None,
             allow_cleartext=listener.allow_cleartext,
@@ -407,11 +365,6 @@ class Assembly:
             ident=config.server.id or {"name": "referrald", "version": __version__},
             extensions=extensions,
         )
-
-
-def at(counts: tuple[Any, Any] | None) -> Any:
-    """Give counts without the settings that they were made for."""
-    return None if counts is None else counts[1]
 
 
 def _directory_settings(config: Config) -> DirectorySettings:

@@ -158,7 +158,7 @@ class CountsOfOthers(AssemblyCase):
 
     def test_without_limits_nobody_counts_and_without_a_server_nobody_is_told(self) -> None:
         self.assertIsNone(self.door().failures)
-        self.assertIsNone(self.lasting.sharing.feed)
+        self.assertIsNone(self.lasting.tallies.sharing.feed)
         door = self.door(limits={"failures_per_address": 1})
         self.assertIsNone(door.failures._tell)
         self.assertIsNone(door.router._breaker._tell)
@@ -169,7 +169,7 @@ class CountsOfOthers(AssemblyCase):
         for _ in range(2):
             self.assertEqual(door.failures.reason("alice", "192.0.2.1"), "")
             now = self.clock.seconds()
-            self.lasting.sharing.heard([Told(what="failed", user="alice", when=now)])
+            self.lasting.tallies.sharing.heard([Told(what="failed", user="alice", when=now)])
         self.assertTrue(door.failures.reason("alice", "192.0.2.1"))
 
     def test_another_server_counts_from_the_next_start(self) -> None:
@@ -178,7 +178,7 @@ class CountsOfOthers(AssemblyCase):
         again = self.assemble(self.backend, shared={"servers": ["redis://127.0.0.1:1"]})
         self.lasting.adopt(again.config, None)
         self.assertEqual(notes, ["[shared] has changed; it counts from the next start"])
-        self.assertIsNone(self.lasting.sharing.feed)
+        self.assertIsNone(self.lasting.tallies.sharing.feed)
 
 
 class Told:

@@ -86,7 +86,7 @@ class Feed:
         """End both threads; fires when they have ended, in a fraction of a second."""
         self._stopped.set()
         self._waiting.put(None)
-        return DeferredList(self._ended)
+        return DeferredList(self._ended).addCallback(lambda _: self._servers.close())
 
     def tell(self, fields: Mapping[str, str]) -> None:
         """Tell others soon; takes no time."""
