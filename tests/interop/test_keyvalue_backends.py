@@ -91,7 +91,8 @@ allow_clear = ["{HOST}"]
         self.move(0)
         self.wait_for(0)
         self.move(1)
-        self.assertLess(self.wait_for(1), 5)
+        # A second, and the logins of a machine that has much else to do.
+        self.assertLess(self.wait_for(1), 20)
         self.store.stop()
         self.fronts[0].wait_for_log("cannot be reached")
         self.wait_for(1)
