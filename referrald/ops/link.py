@@ -17,7 +17,6 @@ from typing import Any
 
 from OpenSSL import SSL
 from twisted.internet import error, main
-from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.interfaces import (
     ILoggingContext,
     IReadWriteDescriptor,
@@ -27,6 +26,7 @@ from twisted.internet.interfaces import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from referrald.ops.facts import SocketFacts
 from referrald.ops.failures import failure_of
 from referrald.ops.hub import Hub
 from referrald.ops.securing import READ_SIZE, Bytes, TlsSide
@@ -52,7 +52,7 @@ WOULD_BLOCK = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.ENOBUFS, errno.E
 
 
 @implementer(ITCPTransport, ITLSTransport, IReadWriteDescriptor, ILoggingContext)
-class Link(TlsSide):
+class Link(TlsSide, SocketFacts):
     """One accepted TCP connection.
 
     client: the client's address as the socket gave it. secure: TLS is in use. handshaking: TLS has
@@ -389,34 +389,3 @@ class Link(TlsSide):
         """Tell nobody."""
         self._producer = None
         self._producer_paused = False
-
-    # -- facts -------------------------------------------------------------------------------
-
-    def getPeer(self) -> IPv4Address | IPv6Address:
-        """Give the client's address."""
-        return _address(self.client)
-
-    def getHost(self) -> IPv4Address | IPv6Address:
-        """Give our address."""
-        return _address(self.socket.getsockname())
-
-    def getTcpNoDelay(self) -> bool:
-        """Say yes."""
-        return True
-
-    def setTcpNoDelay(self, enabled: bool) -> None:
-        """Do nothing: it is on."""
-
-    def getTcpKeepAlive(self) -> bool:
-        """Say whether TCP asks now and then if the peer is there."""
-        return bool(self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE))
-
-    def setTcpKeepAlive(self, enabled: bool) -> None:
-        """Have TCP ask now and then if the peer is there."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, enabled)
-
-
-def _address(found: tuple[Any, ...]) -> IPv4Address | IPv6Address:
-    if len(found) == 4:
-        return IPv6Address("TCP", *found)
-    return IPv4Address("TCP", *found)
