@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
+from heapq import nlargest
 from typing import Any
 
 from zope.interface import implementer
@@ -29,7 +30,9 @@ from referrald.model import Home, Login, Option, Options, Problem, Server
 SLOTS = 65_536
 """Users with the same slot have the same home; their number limits how even the shares are."""
 
-_HASH_BYTES = 8
+_DRAW_BYTES = 8
+_TOGETHER = 8
+"""So many slots are worked out at once, because one hash has draws for all of them in it."""
 
 
 class Ring:
@@ -48,41 +51,56 @@ class Ring:
         ]
         self._copies = copies
         self._homes: list[Home | None] = [None] * SLOTS
+        self._made: dict[tuple[Server, ...], Home] = {}
 
     def home(self, name: str) -> Home:
         """Give the home of a name."""
         slot = int.from_bytes(blake2b(name.encode(), digest_size=2).digest(), "big")
         home = self._homes[slot]
         if home is None:
-            home = self._homes[slot] = self._home_of(slot)
+            self._work_out(slot // _TOGETHER)
+            home = self._homes[slot]
+            assert home is not None
         return home
 
-    def _home_of(self, slot: int) -> Home:
-        best = sorted(self._nearest(slot), key=lambda each: each[:2])
+    def _work_out(self, block: int) -> None:
+        """Find the homes of slots that lie together."""
+        begin = block.to_bytes(2, "big")
+        hashes = [
+            [blake2b(begin + key, digest_size=_TOGETHER * _DRAW_BYTES).digest() for key in keys]
+            for _, _, keys in self._sharing
+        ]
+        for place in range(_TOGETHER):
+            at = place * _DRAW_BYTES
+            drawn = [[each[at : at + _DRAW_BYTES] for each in group] for group in hashes]
+            self._homes[block * _TOGETHER + place] = self._home_of(drawn)
+
+    def _home_of(self, drawn: Sequence[Sequence[bytes]]) -> Home:
+        """Give the home for what the members have drawn, by weight."""
+        best = sorted(self._nearest(drawn), key=lambda each: each[:2])
         servers = []
         for _, _, member in best[: self._copies]:
             if member.server is None:
                 break
             servers.append(member.server)
-        return Home(servers=tuple(servers))
+        found = tuple(servers)
+        return self._made.setdefault(found, Home(servers=found))
 
-    def _nearest(self, slot: int) -> Iterator[tuple[float, bytes, Member]]:
+    def _nearest(self, drawn: Sequence[Sequence[bytes]]) -> Iterator[tuple[float, bytes, Member]]:
         """Give the members of each weight that may be among the nearest, with their distances.
 
         Of members with the same weight who draws the most is the nearest, so that few distances
         have to be worked out.
         """
-        begin = slot.to_bytes(2, "big")
-        for weight, members, keys in self._sharing:
-            drawn = [blake2b(begin + key, digest_size=_HASH_BYTES).digest() for key in keys]
-            for draw in sorted(drawn, reverse=True)[: self._copies]:
-                place = drawn.index(draw)
+        for draws, (weight, members, keys) in zip(drawn, self._sharing, strict=True):
+            for draw in nlargest(self._copies, draws):
+                place = draws.index(draw)
                 yield _distance(draw, weight), keys[place], members[place]
 
 
 def _distance(draw: bytes, weight: int) -> float:
     """Say how far a server is from a slot: an exponential variate, the shorter the more weight."""
-    return -math.log((int.from_bytes(draw, "big") + 1) / (1 << 8 * _HASH_BYTES)) / weight
+    return -math.log((int.from_bytes(draw, "big") + 1) / (1 << 8 * _DRAW_BYTES)) / weight
 
 
 @implementer(IReferralBackend, ITargets)

@@ -121,7 +121,7 @@ class Spreading(SynchronousTestCase):
         self.assertEqual(found, EXPECTED)
 
 
-EXPECTED = "cccbccbacbcccabacaba"
+EXPECTED = "cbcaaccacccbcbcabbbb"
 
 
 class Backends(BackendTestCase):
