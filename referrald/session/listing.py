@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from referrald.mailmodel import RemoteMailbox
 from referrald.session import counting, namesthere, naming
-from referrald.session.names import NO_SELECT, Names, Row, rows
+from referrald.session.names import NO_SELECT, Names, Row, steps
 from referrald.session.pace import Pace
 from referrald.session.table import Answer
 from referrald.wire.listing import ListQuery
@@ -63,7 +63,9 @@ async def _answer(
     else:
         names = await _gather(session, query, is_lsub, with_remote)
     await pace.breathe()
-    found = rows(names, query, lsub=is_lsub, with_remote=with_remote, relaying=session.relays)
+    found = await pace.through(
+        steps(names, query, lsub=is_lsub, with_remote=with_remote, relaying=session.relays)
+    )
     lines = _Lines(kind, names.delimiter, session.utf8)
     for at in range(0, len(found), BATCH):
         await pace.breathe()

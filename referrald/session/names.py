@@ -6,7 +6,7 @@ RFC 3501 sections 6.3.8 and 6.3.9, RFC 2193 section 5, RFC 3348, RFC 5258, RFC 6
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -49,6 +49,12 @@ class Row(NamedTuple):
     child_info: tuple[str, ...] = ()
     status: bool = False
     remote: bool = False
+
+
+Steps = Generator[None, None, list[Row]]
+
+STEP: Final = 1000
+"""Names between two pauses."""
 
 
 @attrs.frozen(kw_only=True)
@@ -205,9 +211,23 @@ def rows(
     lsub: as for LSUB and RLSUB. with_remote: remote names exist. relaying: they are as good as
     those that are here, also for their counts. Raises `WireError` for a pattern that is too long.
     """
+    working = steps(names, query, lsub=lsub, with_remote=with_remote, relaying=relaying)
+    while True:
+        try:
+            next(working)
+        except StopIteration as done:
+            return list(done.value)
+
+
+def steps(
+    names: Names, query: ListQuery, *, lsub: bool, with_remote: bool, relaying: bool = False
+) -> Steps:
+    """Do the work of `rows` a few milliseconds at a time, however many names there are."""
     if query.asks_root and not lsub:
         return [Row("", (NO_SELECT,))]
-    return _Answer(names.view(with_remote), query, lsub, relaying).rows()
+    view = names.view(with_remote)
+    yield
+    return (yield from _Answer(view, query, lsub, relaying).steps())
 
 
 class _Answer:
@@ -230,18 +250,20 @@ class _Answer:
             if chosen
         )  # fmt: skip
 
-    def rows(self) -> list[Row]:
+    def steps(self) -> Steps:
         """Give all lines."""
         view, query = self.view, self.query
         matches = matcher(query, view.delimiter)
         meeting = self._meeting()
         matched = [name for name in meeting if matches(name)]
+        yield
         if query.recursive_match:
-            found = self._recursive(meeting, matched, matches)
+            found = yield from self._recursive(meeting, matched, matches)
         else:
-            found = self._rows(matched)
+            found = yield from self._rows(matched)
             if self.lsub or not self.child_info:
                 found += self._levels(meeting, matched)
+        yield
         found.sort()
         return found
 
@@ -282,32 +304,34 @@ class _Answer:
 
     def _recursive(
         self, meeting: Iterable[str], matched: list[str], matches: Callable[[str], bool]
-    ) -> list[Row]:
+    ) -> Steps:
         """Give what meets the selection, and what is above that (RFC 5258 section 3.5)."""
         delimiter = self.view.delimiter
         above = levels_above(meeting, delimiter)
         met = set(matched)
         # A level is told of for the sake of what is below it only where that is not told of itself.
         hidden = levels_above((name for name in meeting if name not in met), delimiter)
+        yield
         info = self.child_info
-        return [
-            row._replace(child_info=info) if row.name in above else row
-            for row in self._rows(matched)
-        ] + [
+        shown = yield from self._rows(matched)
+        return [row._replace(child_info=info) if row.name in above else row for row in shown] + [
             Row(name, self._attributes(name), info, remote=self.view.is_remote(name))
             for name in hidden
             if name not in met and matches(name)
         ]
 
-    def _rows(self, matched: Sequence[str]) -> list[Row]:
+    def _rows(self, matched: Sequence[str]) -> Steps:
         """Give what meets the selection; most names differ in little but themselves."""
         view = self.view
         memo: dict[Any, tuple[tuple[str, ...], tuple[str, ...], bool, bool]] = {}
         known, remote, wants_status = view.known, view.remote, bool(self.query.status)
         above: Container[str] = view.above if self.children else ()
+        yield
         subscribed: Container[str] = view.subscribed if self.marks_subscribed else ()
         found: list[Row] = []
-        for name in matched:
+        for at, name in enumerate(matched, 1):
+            if not at % STEP:
+                yield
             given = known.get(name)
             if given is None:
                 found.append(Row(name, self._attributes(name), remote=view.is_remote(name)))

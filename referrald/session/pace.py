@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Generator
+from typing import Final, TypeVar
 
 from twisted.internet.defer import Deferred
 
 from referrald.session.door import Wheel
+
+Result = TypeVar("Result")
 
 TURN: Final = 0.01
 """Seconds that a command may compute before it lets others have a turn."""
@@ -36,3 +38,13 @@ class Pace:
         finally:
             take_back()
         self.rested()
+
+    async def through(self, steps: Generator[None, None, Result]) -> Result:
+        """Give the result of a computation that pauses where others may have a turn."""
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                result: Result = done.value
+                return result
+            await self.breathe()

@@ -9,7 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from referrald.mailmodel import MailboxEntry, MailboxLocation, RemoteMailbox, Replica
 from referrald.model import Server
-from referrald.session.names import Names, Row, rows
+from referrald.session.names import STEP, Names, Row, rows, steps
 from referrald.wire.listing import ListQuery
 from tests.proves import proves
 
@@ -352,3 +352,18 @@ class Rules(NamesCase):
 
 
 # -- the model -------------------------------------------------------------------------------
+
+
+class Many(SynchronousTestCase):
+    @proves("base:CPU traps")
+    def test_very_many_names_are_sorted_out_a_thousand_at_a_time(self) -> None:
+        names = Names(local=[box(f"a/{number:05}") for number in range(5 * STEP)])
+        working = steps(names, ListQuery(), lsub=False, with_remote=False)
+        pauses = 0
+        try:
+            while True:
+                next(working)
+                pauses += 1
+        except StopIteration as done:
+            self.assertEqual([row.name for row in done.value], [each.name for each in names.local])
+        self.assertGreaterEqual(pauses, 5)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
@@ -39,6 +41,24 @@ class Pacing(SynchronousTestCase):
         waiting.cancel()
         self.failureResultOf(waiting)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_what_goes_by_steps_pauses_between_them_when_it_is_time(self) -> None:
+        def counting() -> Generator[None, None, str]:
+            for at in range(4):
+                done.append(at)
+                now[0] += 0.6 * TURN
+                yield
+            return "counted"
+
+        done: list[int] = []
+        now = [0.0]
+        pace = Pace(lambda: now[0], ExactWheel(self.clock))
+        waiting = Deferred.fromCoroutine(pace.through(counting()))
+        self.assertNoResult(waiting)
+        self.assertEqual(done, [0, 1])
+        self.clock.advance(0)
+        self.assertEqual(self.successResultOf(waiting), "counted")
+        self.assertEqual(done, [0, 1, 2, 3])
 
     def test_a_search_through_a_lot_pauses_and_goes_on(self) -> None:
         home = Home(*[SIMPLE] * 5)
