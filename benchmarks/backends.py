@@ -99,7 +99,8 @@ def hang(options: argparse.Namespace, started: Started, source: Source) -> dict[
     """Log known users in, with the directory's server as usual and while it hangs.
 
     Once with homes that are still fresh, and once with homes that are past their time, so that one
-    login a second sees whether the server is back. Others, who are not known, knock all the while.
+    login a second sees whether the server is back. Then the same while others, who are not known,
+    knock all the while: these cost something themselves, and so does their load on this machine.
     """
     found = {}
     for kind, keep in (("fresh", "1h"), ("stale", "0.5s")):
@@ -114,9 +115,10 @@ def hang(options: argparse.Namespace, started: Started, source: Source) -> dict[
         with source.hanging():
             # Until all are known to wait, and what is stale is used at once.
             logins(front.port, 3.0, failures=True)
+            hanging = logins_of(front.process.pid, front.port, options.seconds)
             with knocking(front.port):
-                hanging = logins_of(front.process.pid, front.port, options.seconds)
-            found[kind] = {"usual": usual, "hanging": hanging}
+                knocked = logins_of(front.process.pid, front.port, options.seconds)
+        found[kind] = {"usual": usual, "hanging": hanging, "knocked": knocked}
         front.process.terminate()
         front.process.wait(60)
     return found
@@ -220,16 +222,22 @@ def report(found: dict[str, Any]) -> None:
         )
     for name, row in found.items():
         for kind, figures in row.get("hanging", {}).items():
-            usual, hanging = figures["usual"], figures["hanging"]
-            print(
-                f"{name} hangs, {kind} homes: {hanging['per_second']:.0f} logins/s, p99 "
-                f"{hanging['p99_ms']:.1f} ms, CPU {hanging['cpu_us']:.0f} µs; else "
-                f"{usual['per_second']:.0f}/s, {usual['p99_ms']:.1f} ms, {usual['cpu_us']:.0f} µs "
-                f"({hanging['cpu_us'] / usual['cpu_us']:.2f} × CPU, must {MOST_WHILE_HANGING})"
-            )
+            print(f"{name} hangs, {kind} homes: {told_of_hanging(figures)}")
     for name, row in found.items():
         if "million" in row:
             report_million(name, row["million"])
+
+
+def told_of_hanging(figures: dict[str, dict[str, float]]) -> str:
+    """Tell logins of known users while a server hangs beside the usual."""
+    usual, hanging, knocked = (figures[each] for each in ("usual", "hanging", "knocked"))
+    return (
+        f"{hanging['per_second']:.0f} logins/s, p99 {hanging['p99_ms']:.1f} ms, CPU "
+        f"{hanging['cpu_us']:.0f} µs; usual {usual['per_second']:.0f}/s, {usual['p99_ms']:.1f} ms, "
+        f"{usual['cpu_us']:.0f} µs ({hanging['cpu_us'] / usual['cpu_us']:.2f} × CPU, must "
+        f"{MOST_WHILE_HANGING}); with others knocking {knocked['per_second']:.0f}/s, "
+        f"{knocked['p99_ms']:.1f} ms, {knocked['cpu_us']:.0f} µs"
+    )
 
 
 def report_million(name: str, row: dict[str, Any]) -> None:
