@@ -94,7 +94,7 @@ def as_mbox(content: Iterable[bytes], received: datetime, flags: Iterable[str]) 
     It gets the end of line of files, and one at its end if it has none.
     """
     yield format_from(received)
-    status, fields, starts = StatusFilter(), status_fields(flags), True
+    status, fields, starts, piece = StatusFilter(), status_fields(flags), True, b""
     for piece in content:
         if not status.in_header or status.passes(piece, starts=starts):
             if not status.in_header:
@@ -103,4 +103,6 @@ def as_mbox(content: Iterable[bytes], received: datetime, flags: Iterable[str]) 
             yield b">" if starts and _TO_QUOTE.match(piece) else b""
             yield lf(piece)
         starts = piece.endswith(b"\n")
-    yield (b"" if starts else b"\n") + fields + b"\n"
+    # A CR at the very end stays one: with LF alone behind it, it could end the header.
+    end = b"\r\n" if piece.endswith(b"\r") else b"\n"
+    yield (b"" if starts else end) + fields + b"\n"

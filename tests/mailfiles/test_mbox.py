@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -155,6 +155,8 @@ class ThereAndBack(SynchronousTestCase):
         self.assertEqual([set(flags) for _, flags, _ in found], [set(each[1]) for each in many])
         self.assertEqual({date for _, _, date in found} - {DATE}, set())
 
+    @example([b"\r"])
+    @example([b"a: b\r\n\r", b"a: b\r\n\r\nx\r", b"\r\r", b""])
     @given(st.lists(st.binary(max_size=200), max_size=4))
     def test_any_bytes_stay_as_many_messages(self, many: list[bytes]) -> None:
         """Whatever they are; an end of line may be added."""
