@@ -94,7 +94,7 @@ def as_mbox(content: Iterable[bytes], received: datetime, flags: Iterable[str]) 
     It gets the end of line of files, and one at its end if it has none.
     """
     yield format_from(received)
-    status, fields, starts, piece = StatusFilter(), status_fields(flags), True, b""
+    status, fields, starts, last = StatusFilter(), status_fields(flags), True, b"\n"
     for piece in content:
         if not status.in_header or status.passes(piece, starts=starts):
             if not status.in_header:
@@ -102,7 +102,7 @@ def as_mbox(content: Iterable[bytes], received: datetime, flags: Iterable[str]) 
                 fields = b""
             yield b">" if starts and _TO_QUOTE.match(piece) else b""
             yield lf(piece)
+            last = piece[-1:]
         starts = piece.endswith(b"\n")
     # A CR at the very end stays one: with LF alone behind it, it could end the header.
-    end = b"\r\n" if piece.endswith(b"\r") else b"\n"
-    yield (b"" if starts else end) + fields + b"\n"
+    yield {b"\n": b"", b"\r": b"\r\n"}.get(last, b"\n") + fields + b"\n"

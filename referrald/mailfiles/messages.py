@@ -57,8 +57,11 @@ def crlf(piece: bytes) -> bytes:
 
 
 def lf(piece: bytes) -> bytes:
-    """Give a piece of `pieces` the end of line that files have."""
-    return piece[:-2] + b"\n" if piece.endswith(b"\r\n") else piece
+    """Give a piece of `pieces` the end of line that files have.
+
+    A line that ends with two CRs keeps both: with one of them, it would look like one without any.
+    """
+    return piece[:-2] + b"\n" if piece.endswith(b"\r\n") and piece[-3:-2] != b"\r" else piece
 
 
 def is_blank(line: bytes) -> bool:

@@ -155,7 +155,8 @@ class ThereAndBack(SynchronousTestCase):
         self.assertEqual([set(flags) for _, flags, _ in found], [set(each[1]) for each in many])
         self.assertEqual({date for _, _, date in found} - {DATE}, set())
 
-    @example([b"\r"])
+    @example([b"\r", b"\r\r\n"])
+    @example([b"Status: O", b"a: b\r\nStatus: O"])
     @example([b"a: b\r\n\r", b"a: b\r\n\r\nx\r", b"\r\r", b""])
     @given(st.lists(st.binary(max_size=200), max_size=4))
     def test_any_bytes_stay_as_many_messages(self, many: list[bytes]) -> None:
