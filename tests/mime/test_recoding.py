@@ -146,4 +146,4 @@ class Recoding(SynchronousTestCase):
             return time.process_time() - started
 
         # Ten times as much would take a hundred times as long, were each looked at with each.
-        self.assertLess(seconds(10), 40 * seconds(1))
+        self.assertLess(seconds(10), 30 * seconds(1))
